@@ -1,0 +1,489 @@
+"""The tables, once for SQLite and PostgreSQL. Design and reasons: docs/reference/storage.md.
+
+Instants are integer milliseconds UTC in columns named `*_at`. Bodies are MessagePack, compressed where named so.
+Migrations under `migrations/` make exactly these tables; a test compares.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+# SQLite gives a row number to INTEGER PRIMARY KEY only, not to BIGINT.
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+# --- who reports -----------------------------------------------------------------------------------------------------
+source = Table(
+    "source", metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("instance", Text, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("token_id", Text),
+    Column("software_version", Text, nullable=False, server_default=""),
+    Column("state", Text, nullable=False, server_default="active"),  # active | revoked | pending
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_report_at", BigInteger),
+    Column("last_sequence", BigInteger),
+    Column("clock_offsets_ms", Text, nullable=False, server_default="[]"),  # JSON list, last five attempts
+    Column("rejected_total", BigInteger, nullable=False, server_default="0"),
+    Column("last_rejections", LargeBinary),  # MessagePack list of {path, reason, at}, at most 100
+    UniqueConstraint("kind", "name", "instance"),
+)
+report = Table(
+    "report", metadata,
+    Column("id", Id, primary_key=True),
+    Column("source_id", Id, ForeignKey("source.id"), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("body_hash", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # zstd of the MessagePack or JSON body as received
+    Column("content_type", Text, nullable=False),
+    Column("observed_at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("answer", LargeBinary, nullable=False),  # MessagePack of the answer, so that a duplicate gets the same
+    UniqueConstraint("source_id", "sequence"),
+    Index(None, "received_at"),
+)
+section = Table(
+    "section", metadata,
+    Column("source_id", Id, ForeignKey("source.id"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("digest", Text),
+    Column("complete", Boolean, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reason", Text),
+    Column("depth", Integer, nullable=False, server_default="0"),
+    Column("interval_seconds", Integer, nullable=False),
+    Column("observed_at", BigInteger, nullable=False),  # of the content in force
+    Column("confirmed_at", BigInteger, nullable=False),  # freshness lives here
+    Column("held", Boolean, nullable=False, server_default=text("false")),  # mass-loss brake
+)
+
+# --- what is observed ------------------------------------------------------------------------------------------------
+content = Table(
+    "content", metadata,
+    Column("hash", LargeBinary, primary_key=True),  # SHA-256 of the canonical MessagePack
+    Column("body", LargeBinary, nullable=False),
+)
+source_record = Table(
+    "source_record", metadata,
+    Column("id", Id, primary_key=True),
+    Column("source_id", Id, ForeignKey("source.id"), nullable=False),
+    Column("section", Text, nullable=False),
+    Column("ref", Text, nullable=False),
+    Column("ci_class", Text, nullable=False),
+    Column("owner_record_id", Id, ForeignKey("source_record.id")),
+    Column("content_hash", LargeBinary, nullable=False),  # of {class, identifiers, attributes}
+    Column("observed_at", BigInteger, nullable=False),
+    Column("first_seen_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("misses", Integer, nullable=False, server_default="0"),
+    Column("missed_since", BigInteger),
+    Column("is_absent", Boolean, nullable=False, server_default=text("false")),
+    Column("closed_at", BigInteger),  # a contradicting claim closed this record and opened another
+    Column("ci_id", Text, ForeignKey("ci.id")),  # the active link
+    Column("link_rule", Text),
+    Column("link_made_by", Text),  # engine | a person
+    Column("link_evidence", LargeBinary),  # MessagePack: rule, identifiers used, ignored and why, candidates rejected
+    Column("linked_at", BigInteger),
+    Index("uq_source_record_ref", "source_id", "ref", unique=True, sqlite_where=text("closed_at IS NULL"),
+          postgresql_where=text("closed_at IS NULL")),
+    Index(None, "ci_id"),
+    Index(None, "owner_record_id"),
+    Index(None, "source_id", "section"),
+)
+identity_claim = Table(
+    "identity_claim", metadata,
+    Column("record_id", Id, ForeignKey("source_record.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("raw", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="active"),  # active | historic | junk | quarantined | disputed
+    Column("why", Text),
+    Column("first_seen_at", BigInteger, nullable=False),
+    Column("last_seen_at", BigInteger, nullable=False),
+    Index(None, "kind", "value", "scope"),
+)
+recorded_claim = Table(
+    "recorded_claim", metadata,
+    Column("ci_id", Text, ForeignKey("ci.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Index(None, "kind", "value", "scope"),
+)
+quarantined_value = Table(
+    "quarantined_value", metadata,
+    Column("kind", Text, primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("since_at", BigInteger, nullable=False),
+)
+identity_constraint = Table(
+    "identity_constraint", metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", Text, nullable=False),  # must_link | cannot_link
+    Column("left_record_id", Id, ForeignKey("source_record.id"), nullable=False),
+    Column("right_record_id", Id, ForeignKey("source_record.id"), nullable=False),
+    Column("decision_id", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Index(None, "left_record_id"),
+    Index(None, "right_record_id"),
+)
+observation_history = Table(
+    "observation_history", metadata,
+    Column("record_id", Id, ForeignKey("source_record.id"), primary_key=True),
+    Column("observed_at", BigInteger, primary_key=True),
+    Column("content_hash", LargeBinary),  # None: the item left its section at that instant
+    Column("known_from", BigInteger, nullable=False),
+)
+relation = Table(
+    "relation", metadata,
+    Column("id", Id, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("from_ci_id", Text, ForeignKey("ci.id")),
+    Column("to_ci_id", Text, ForeignKey("ci.id")),
+    Column("qualifier", Text, nullable=False, server_default=""),
+    Column("side", Text, nullable=False),  # observed | recorded
+    Column("source_id", Id, ForeignKey("source.id")),
+    Column("section", Text),
+    Column("claim_hash", LargeBinary, nullable=False),
+    Column("claim", LargeBinary, nullable=False),  # MessagePack of the claim, so that a pending end is tried again
+    Column("valid_from", BigInteger, nullable=False),
+    Column("valid_to", BigInteger),
+    Index(None, "from_ci_id"),
+    Index(None, "to_ci_id"),
+    Index(None, "source_id", "section"),
+)
+
+# --- configuration items ---------------------------------------------------------------------------------------------
+ci = Table(
+    "ci", metadata,
+    Column("id", Text, primary_key=True),  # UUIDv7
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("ci_class", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("owner_ci_id", Text, ForeignKey("ci.id")),  # the host of a dependent CI
+    Column("lifecycle", Text, nullable=False),
+    Column("presence", Text, nullable=False),
+    Column("operation", Text, nullable=False, server_default="unknown"),
+    Column("control_level", Text, nullable=False),
+    Column("is_recorded", Boolean, nullable=False, server_default=text("false")),  # false: observed only ("unrecorded")
+    Column("is_provisional", Boolean, nullable=False, server_default=text("false")),
+    Column("effective_hash", LargeBinary),  # content {attribute: value}
+    Column("provenance", LargeBinary),  # MessagePack {attribute: [source_id, rule, since]}; missing = whole CI from one source
+    Column("recorded_hash", LargeBinary),
+    Column("tags", LargeBinary),  # MessagePack {text: text}
+    Column("version", BigInteger, nullable=False, server_default="1"),
+    Column("created_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger),
+    Column("redirect_to", Text, ForeignKey("ci.id")),  # merged into
+    Index(None, "ci_class", "name"),
+    Index(None, "owner_ci_id", "ci_class"),
+    Index(None, "presence"),
+)
+search_value = Table(
+    "search_value", metadata,
+    Column("ci_id", Text, ForeignKey("ci.id"), primary_key=True),
+    Column("attribute", Text, primary_key=True),  # declared `indexed`, or tag.NAME
+    Column("value", Text, primary_key=True),  # lower case
+    Index(None, "attribute", "value"),
+)
+pin = Table(
+    "pin", metadata,
+    Column("ci_id", Text, ForeignKey("ci.id"), primary_key=True),
+    Column("attribute", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("decision_id", Text, nullable=False),
+)
+history = Table(
+    "history", metadata,
+    Column("id", Id, primary_key=True),
+    Column("ci_id", Text, ForeignKey("ci.id"), nullable=False),
+    Column("layer", Text, nullable=False),  # observed | recorded | relation | presence | lifecycle | identity
+    Column("attribute", Text, nullable=False),  # "" for the CI itself
+    Column("old_value", LargeBinary),  # MessagePack; NULL = no value
+    Column("new_value", LargeBinary),
+    Column("valid_from", BigInteger, nullable=False),
+    Column("known_from", BigInteger, nullable=False),
+    Column("cause_kind", Text, nullable=False),  # report | decision | rule | operation
+    Column("cause_id", Text, nullable=False),
+    Column("source_id", Id, ForeignKey("source.id")),
+    Index(None, "ci_id", "valid_from"),
+    Index(None, "known_from"),
+)
+
+# --- review ----------------------------------------------------------------------------------------------------------
+difference = Table(
+    "difference", metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("ci_id", Text, ForeignKey("ci.id"), nullable=False),
+    Column("attribute", Text, nullable=False, server_default=""),
+    Column("recorded", LargeBinary),
+    Column("observed", LargeBinary),
+    Column("state", Text, nullable=False),
+    Column("source_id", Id, ForeignKey("source.id")),
+    Column("group_key", Text, nullable=False),
+    Column("risk", Integer, nullable=False, server_default="0"),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("confirmed_at", BigInteger, nullable=False),
+    Column("closed_at", BigInteger),
+    Column("ignore_until", BigInteger),
+    Column("decision_id", Text),
+    Column("trail", LargeBinary, nullable=False),  # MessagePack list of [at, observed], at most 100
+    Column("version", BigInteger, nullable=False, server_default="1"),
+    # rejected, ignored, pinned and held are still of the subject: a repeat finds its row instead of opening another.
+    Index("uq_difference_subject", "ci_id", "kind", "attribute", unique=True,
+          sqlite_where=text("state IN ('open','rejected','ignored','pinned','held')"),
+          postgresql_where=text("state IN ('open','rejected','ignored','pinned','held')")),
+    Index(None, "state", "group_key"),
+)
+review_case = Table(
+    "review_case", metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("case_key", Text, nullable=False),  # what makes it the same case
+    Column("members", LargeBinary, nullable=False),  # MessagePack list of ci ids
+    Column("evidence", LargeBinary, nullable=False),  # MessagePack
+    Column("state", Text, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("closed_at", BigInteger),
+    Column("decision_id", Text),
+    Index("uq_review_case_open", "kind", "case_key", unique=True, sqlite_where=text("state = 'open'"),
+          postgresql_where=text("state = 'open'")),
+)
+decision = Table(
+    "decision", metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),  # accept | reject | ignore | undo | record | merge | ...
+    Column("made_by", Text, nullable=False),  # person:NAME | policy:NAME | token:NAME
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("at", BigInteger, nullable=False),
+    Column("undoes", Text, ForeignKey("decision.id")),
+    Column("undone_by", Text),
+    Column("subject", LargeBinary, nullable=False),  # MessagePack: what was decided on, and all that undo needs
+)
+audit = Table(
+    "audit", metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", LargeBinary, nullable=False),
+    Column("previous_hash", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+# --- states, services, incidents -------------------------------------------------------------------------------------
+check_state = Table(
+    "check_state", metadata,  # the newest observation of each check of each subject by each source
+    Column("id", Id, primary_key=True),
+    Column("ci_id", Text, ForeignKey("ci.id"), nullable=False),
+    Column("check_name", Text, nullable=False),
+    Column("source_id", Id, ForeignKey("source.id"), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("since_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Column("interval_seconds", Integer, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("first_failure_at", BigInteger),
+    UniqueConstraint("ci_id", "check_name", "source_id"),
+)
+transition = Table(
+    "transition", metadata,
+    Column("id", Id, primary_key=True),
+    Column("ci_id", Text, ForeignKey("ci.id"), nullable=False),
+    Column("check_name", Text, nullable=False),
+    Column("source_id", Id, ForeignKey("source.id")),  # None: combined by the collector
+    Column("at", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("known_from", BigInteger, nullable=False),
+    Index(None, "ci_id", "check_name", "at"),
+)
+service_definition = Table(
+    "service_definition", metadata,  # every version that was ever in force
+    Column("id", Id, primary_key=True),
+    Column("service_id", Text, nullable=False),
+    Column("document", Text, nullable=False),  # the YAML as applied
+    Column("in_force_from", BigInteger, nullable=False),
+    Column("in_force_to", BigInteger),
+    Column("applied_by", Text, nullable=False),
+    Index(None, "service_id", "in_force_from"),
+)
+service_state = Table(
+    "service_state", metadata,
+    Column("service_id", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("since_at", BigInteger, nullable=False),
+    Column("evaluated_at", BigInteger, nullable=False),
+    Column("figures", LargeBinary),  # MessagePack of the last availability results by window
+)
+incident = Table(
+    "incident", metadata,
+    Column("id", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("incident_key", Text, nullable=False),
+    Column("episode", Integer, nullable=False),
+    Column("rule_id", Text, nullable=False),
+    Column("ci_id", Text, ForeignKey("ci.id")),
+    Column("service_id", Text),
+    Column("state", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("title", LargeBinary, nullable=False),  # MessagePack {language: text}
+    Column("description", LargeBinary, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("detected_at", BigInteger, nullable=False),
+    Column("acknowledged_at", BigInteger),
+    Column("resolved_at", BigInteger),
+    Column("closed_at", BigInteger),
+    Column("resolution_reason", Text),
+    Column("sequence", Integer, nullable=False, server_default="0"),
+    Column("body", LargeBinary, nullable=False),  # MessagePack: conditions, services, recent changes
+    Index("uq_incident_open", "incident_key", unique=True,
+          sqlite_where=text("state IN ('pending','open','acknowledged')"),
+          postgresql_where=text("state IN ('pending','open','acknowledged')")),
+    Index(None, "state"),
+)
+incident_event = Table(
+    "incident_event", metadata,
+    Column("id", Id, primary_key=True),
+    Column("incident_id", Text, ForeignKey("incident.id"), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("type", Text, nullable=False),  # incident.opened | ...
+    Column("at", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    UniqueConstraint("incident_id", "sequence"),
+)
+delivery = Table(
+    "delivery", metadata,
+    Column("id", Text, primary_key=True),  # the idempotency key
+    Column("target", Text, nullable=False),
+    Column("incident_id", Text, ForeignKey("incident.id"), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # the change, from which a target renders
+    Column("state", Text, nullable=False),  # pending | delivered | dead
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("created_at", BigInteger, nullable=False),
+    Column("next_attempt_at", BigInteger, nullable=False),
+    Column("delivered_at", BigInteger),
+    Column("last_answer", Text),
+    Column("leased_by", Text),
+    Column("leased_until", BigInteger),
+    UniqueConstraint("target", "incident_id", "sequence"),
+    Index(None, "state", "next_attempt_at"),
+)
+
+# --- metrics ---------------------------------------------------------------------------------------------------------
+series_table = Table(
+    "series_table", metadata,
+    Column("digest", Text, primary_key=True),
+    Column("source_id", Id, ForeignKey("source.id"), primary_key=True),
+    Column("series_ids", LargeBinary, nullable=False),  # MessagePack list, by position
+)
+series = Table(
+    "series", metadata,
+    Column("id", Id, primary_key=True),
+    Column("source_id", Id, ForeignKey("source.id"), nullable=False),
+    Column("subject_ref", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("labels", Text, nullable=False),  # canonical JSON
+    Column("unit", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    UniqueConstraint("source_id", "subject_ref", "name", "labels"),
+)
+chunk = Table(
+    "chunk", metadata,
+    Column("series_id", Id, ForeignKey("series.id"), primary_key=True),
+    Column("start_at", BigInteger, primary_key=True),
+    Column("end_at", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+# --- people, tokens, settings ----------------------------------------------------------------------------------------
+account = Table(
+    "account", metadata,
+    Column("name", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("password_hash", Text),  # argon2id
+    Column("is_disabled", Boolean, nullable=False, server_default=text("false")),
+    Column("language", Text),
+    Column("created_at", BigInteger, nullable=False),
+)
+token = Table(
+    "token", metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),  # enrolment | source | api | sign_in
+    Column("hash", LargeBinary, nullable=False, unique=True),  # SHA-256: tokens are 256 random bits
+    Column("name", Text, nullable=False),
+    Column("role", Text),
+    Column("scope", LargeBinary),  # MessagePack: zones, ranges, classes, kinds
+    Column("source_id", Id, ForeignKey("source.id")),
+    Column("uses_left", Integer),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Column("last_used_at", BigInteger),
+)
+session = Table(
+    "session", metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("account", Text, ForeignKey("account.name"), nullable=False),
+    Column("csrf", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)
+setting = Table(
+    "setting", metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+lease = Table(
+    "lease", metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("fencing_token", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)
+collector_liveness = Table(
+    "collector_liveness", metadata,  # the collector's own running times; gaps are unknown (collector_gap)
+    Column("id", Id, primary_key=True),
+    Column("started_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Column("is_clean_stop", Boolean, nullable=False, server_default=text("false")),
+    Column("load", Float),
+)

@@ -1,0 +1,153 @@
+"""YAML documents that people write: decoded strictly into structs, refused with file, line and a suggestion.
+
+Used for services.d, rules.d, discovery.d, targets.d and changes.d. Not for TOML settings of processes (`muster/config.py`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import yaml
+
+from muster.errors import DocumentError
+
+T = TypeVar("T")
+MAXIMUM_BYTES = 1_048_576
+_UNKNOWN = re.compile(r"unknown field `([^`]+)`")
+_AT = re.compile(r" - at `(?:key in )?(\$[^`]*)`$")
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader in which a timestamp stays text and a doubled key is an error."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def load_document(path: Path, kind: type[T]) -> T:
+    """The struct that a YAML file holds. Raises DocumentError with file and line."""
+    try:
+        if path.stat().st_size > MAXIMUM_BYTES:
+            raise DocumentError(f"larger than {MAXIMUM_BYTES} bytes; split the document", file=str(path), line=1)
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise DocumentError("not UTF-8 text; save the file as UTF-8", file=str(path), line=1) from None
+    except OSError as error:
+        raise DocumentError(f"cannot be read: {error.strerror}", file=str(path), line=1) from error
+    return parse_document(text, kind, file=str(path))
+
+
+def parse_document(text: str, kind: type[T], *, file: str) -> T:
+    """The struct that YAML text holds; `file` is only named in errors. Raises DocumentError."""
+    node, value = parse_yaml(text, file=file)
+    try:
+        return msgspec.convert(value, kind, strict=True)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error), node, value, kind, file) from None
+
+
+def parse_yaml(text: str, *, file: str) -> tuple[yaml.Node, Any]:
+    """The node tree (with positions) and the plain value of one YAML document. Raises DocumentError."""
+    try:
+        loader = _Loader(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                raise DocumentError("the document is empty", file=file, line=1)
+            _refuse_doubled_keys(node, file)
+            return node, loader.construct_document(node)
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        raise DocumentError(f"not YAML: {error.problem}", file=file, line=mark.line + 1 if mark else 1) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise DocumentError(f"not YAML: {error}", file=file, line=1) from None
+
+
+def error_at(node: yaml.Node, path: str, message: str, *, file: str) -> DocumentError:
+    """An error at the place of `path` (`$.targets[0].mtrs`) in a parsed document."""
+    return DocumentError(message, file=file, line=find_line(node, path), path=path)
+
+
+def find_line(node: yaml.Node, path: str) -> int:
+    """The 1-based line on which the value (or key) of `path` stands; of the nearest parent where it is absent."""
+    line = node.start_mark.line + 1
+    for name, index in _STEP.findall(path):
+        found = _child(node, name, index)
+        if found is None:
+            break
+        line, node = found
+    return line
+
+
+def suggest(word: str, known: Iterator[str] | list[str] | tuple[str, ...]) -> str:
+    """`; did you mean 'x'?`, or the known words, or nothing."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known are {', '.join(names)}" if names else ""
+
+
+def _child(node: yaml.Node, name: str, index: str) -> tuple[int, yaml.Node] | None:
+    if name and isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == name:
+                return key.start_mark.line + 1, value
+    if index.isdigit() and isinstance(node, yaml.SequenceNode) and int(index) < len(node.value):
+        value = node.value[int(index)]
+        return value.start_mark.line + 1, value
+    return None
+
+
+def _refuse_doubled_keys(node: yaml.Node, file: str, seen: set[int] | None = None) -> None:
+    seen = set() if seen is None else seen
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        keys: set[str] = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in keys:
+                    raise DocumentError(f"key {key.value!r} stands twice", file=file, line=key.start_mark.line + 1)
+                keys.add(key.value)
+            _refuse_doubled_keys(value, file, seen)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _refuse_doubled_keys(value, file, seen)
+
+
+def _explain(message: str, node: yaml.Node, value: Any, kind: Any, file: str) -> DocumentError:
+    at = _AT.search(message)
+    path = at.group(1) if at else "$"
+    text = _AT.sub("", message)
+    unknown = _UNKNOWN.search(text)
+    if unknown:
+        key = unknown.group(1)
+        text = f"unknown key {key!r}{suggest(key, _fields_at(kind, value, path, key))}"
+        path = f"{path}.{key}"
+    return error_at(node, path, text, file=file)
+
+
+def _fields_at(kind: Any, value: Any, path: str, key: str) -> list[str]:
+    """Names of the fields of every struct in the schema that lacks `key`; enough for a suggestion."""
+    schema = msgspec.json.schema(kind)
+    names: set[str] = set()
+    candidates: list[Mapping[str, Any]] = list(schema.get("$defs", {}).values())
+    root = candidates if path != "$" else [schema.get("$defs", {}).get(schema.get("$ref", "").rsplit("/", 1)[-1], schema)]
+    for definition in root:
+        properties = definition.get("properties", {})
+        if key not in properties:
+            names.update(properties)
+    return sorted(names)

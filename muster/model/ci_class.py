@@ -1,0 +1,141 @@
+"""CI classes as data: attributes, identification rules and governance, read from TOML files.
+
+The shipped files stand in `muster/model/classes/`; a site adds its own. Design: docs/reference/classes.md (generated).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from muster.errors import ConfigurationError
+from muster.model.state import ControlLevel, Strength
+
+SHIPPED_CLASSES = Path(__file__).parent / "classes"
+AttributeType = Literal["text", "integer", "number", "boolean", "timestamp", "ip", "mac", "uuid", "list"]
+Mode = Literal["governed", "observed", "mixed", "union", "recorded_only"]
+Comparator = Literal["exact", "casefold", "numeric", "set", "ordered", "version"]
+Family = Literal["compute", "network", "power", "storage", "printer", "logical", "any"]
+
+
+class Attribute(Struct, frozen=True, forbid_unknown_fields=True):
+    """One attribute of a class.
+
+    `mode` says who owns it (semantics 4), `volatile` that changes raise no difference, `tolerance_ratio` how far a mixed
+    number may move by itself, `clearable` that an empty value in a complete section clears it.
+    """
+
+    type: AttributeType = "text"
+    label: dict[str, str] = {}
+    unit: str = ""
+    mode: Mode = "observed"
+    comparator: Comparator = "exact"
+    tolerance_ratio: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    volatile: bool = False
+    sensitive: bool = False
+    clearable: bool = False
+    indexed: bool = False
+    required: bool = False
+
+
+class IdentificationRule(Struct, frozen=True, forbid_unknown_fields=True):
+    """One rung of a ladder; every condition given must hold between two records of one scope.
+
+    `all`: each of these identifiers present and equal (a list-valued one: equal sets). `common`: at least so many equal
+    values of these list-valued identifiers. `equal_sets`: both sides' whole sets equal and not empty. `one_name`: some
+    value of fqdn, sysname or hostname of one side equals some of the other's. A rung of strength weak only suggests.
+    """
+
+    rule: str
+    strength: Strength
+    all: list[str] = []
+    common: dict[str, Annotated[int, Meta(ge=1)]] = {}
+    equal_sets: list[str] = []
+    one_name: bool = False
+
+
+class CiClass(Struct, frozen=True, forbid_unknown_fields=True):
+    """A class as its file gives it; `ClassCatalogue` resolves parents."""
+
+    label: dict[str, str]
+    family: Family = "any"
+    parent: str | None = None
+    is_dependent: bool = False
+    is_abstract: bool = False
+    is_recorded_only: bool = False
+    control: ControlLevel = "governed"
+    portable: bool = False
+    local_key: list[str] = []
+    name_from: list[str] = []
+    reachability: bool = False
+    own_check: str | None = None
+    attributes: dict[str, Attribute] = {}
+    identification: list[IdentificationRule] = []
+    name: str = ""
+
+
+class ClassCatalogue:
+    """All classes by name, with inherited attributes, rules and settings filled in."""
+
+    def __init__(self, classes: Mapping[str, CiClass]) -> None:
+        self._classes = {name: _resolve(name, classes) for name in classes}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._classes
+
+    def __iter__(self) -> Iterator[CiClass]:
+        return iter(self._classes.values())
+
+    def get(self, name: str) -> CiClass | None:
+        """The class, or None where no file defines it."""
+        return self._classes.get(name)
+
+    def __getitem__(self, name: str) -> CiClass:
+        return self._classes[name]
+
+    def names(self) -> list[str]:
+        """All class names, sorted."""
+        return sorted(self._classes)
+
+
+def load_catalogue(*folders: Path) -> ClassCatalogue:
+    """The shipped classes and those of the site's folders. Raises ConfigurationError with file (and line for TOML faults)."""
+    classes: dict[str, CiClass] = {}
+    for folder in (SHIPPED_CLASSES, *folders):
+        for file in sorted(folder.glob("*.toml")):
+            classes.update(_read_file(file))
+    return ClassCatalogue(classes)
+
+
+def _read_file(file: Path) -> dict[str, CiClass]:
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+        found = msgspec.convert(document, dict[str, CiClass], strict=True)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file}: {error}") from None
+    return {name: msgspec.structs.replace(each, name=name) for name, each in found.items()}
+
+
+def _resolve(name: str, classes: Mapping[str, CiClass], seen: tuple[str, ...] = ()) -> CiClass:
+    own = classes[name]
+    if own.parent is None:
+        return own
+    if name in seen or own.parent not in classes:
+        raise ConfigurationError(f"class {name!r}: parent {own.parent!r} is unknown or a cycle")
+    parent = _resolve(own.parent, classes, (*seen, name))
+    return msgspec.structs.replace(
+        own,
+        family=own.family if own.family != "any" else parent.family,
+        attributes={**parent.attributes, **own.attributes},
+        identification=own.identification or parent.identification,
+        name_from=own.name_from or parent.name_from,
+        local_key=own.local_key or parent.local_key,
+        is_dependent=own.is_dependent or parent.is_dependent,
+        reachability=own.reachability or parent.reachability,
+        own_check=own.own_check or parent.own_check,
+    )
