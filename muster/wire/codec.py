@@ -1,0 +1,121 @@
+"""Reports, answers and problems to bytes and back: MessagePack and JSON, within limits, naming the first fault.
+
+`decode_report` leaves items, relations and states raw; `decode_item`, `decode_relation` and `decode_state` take them one by
+one, so that a bad one costs only itself. Content encodings: `muster/wire/compression.py`. Format: docs/reference/wire.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from muster.errors import InputError, quote
+from muster.instant import parse_instant
+from muster.wire.compression import compress, inflate
+from muster.wire.report import (
+    CONTENT_TYPE_JSON,
+    CONTENT_TYPE_MSGPACK,
+    MAXIMUM_COMPRESSED_BYTES,
+    MAXIMUM_INFLATED_BYTES,
+    Answer,
+    Item,
+    ReceivedReport,
+    RelationClaim,
+    SampleBlock,
+    StateReport,
+)
+
+T = TypeVar("T")
+_MSGPACK_TYPES = (CONTENT_TYPE_MSGPACK, "application/msgpack", "application/vnd.msgpack", "application/x-msgpack")
+_AT = re.compile(r" - at `(?:key in )?(\$[^`]*)`$")
+
+
+def encode(value: object, content_type: str = CONTENT_TYPE_MSGPACK, *, content_encoding: str = "") -> bytes:
+    """The value (a struct of `muster.wire`) as a body of this content type and encoding."""
+    body = msgspec.json.encode(value) if is_json(content_type) else msgspec.msgpack.encode(value)
+    return compress(body, content_encoding)
+
+
+def is_json(content_type: str) -> bool:
+    """Whether the type is JSON; False is MessagePack. Raises InputError on any other type."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type in ("", CONTENT_TYPE_JSON) or media_type.endswith("+json"):
+        return True
+    if media_type in _MSGPACK_TYPES:
+        return False
+    raise InputError(f"Content-Type {quote(content_type)} is not known; send {CONTENT_TYPE_MSGPACK} or {CONTENT_TYPE_JSON}", path="")
+
+
+def decode_report(
+    body: bytes,
+    content_type: str,
+    content_encoding: str = "",
+    *,
+    maximum_compressed_bytes: int = MAXIMUM_COMPRESSED_BYTES,
+    maximum_inflated_bytes: int = MAXIMUM_INFLATED_BYTES,
+) -> ReceivedReport:
+    """The report of a request's body, its instants in milliseconds.
+
+    Raises InputError with the path of the first fault, TooLargeError over a limit.
+    """
+    is_json(content_type)
+    plain = inflate(body, content_encoding, maximum_compressed_bytes=maximum_compressed_bytes, maximum_inflated_bytes=maximum_inflated_bytes)
+    report = decode(plain, ReceivedReport, content_type)
+    return msgspec.structs.replace(
+        report,
+        observed_at=parse_instant(report.observed_at, path="$.observed_at"),
+        samples=[_check_block(block, f"$.samples[{at}]") for at, block in enumerate(report.samples)],
+    )
+
+
+def decode(body: bytes | msgspec.Raw, kind: type[T], content_type: str, *, path: str = "$") -> T:
+    """A value of `kind` from a plain body; `path` is where the body stands in a larger one. Raises InputError."""
+    return _guard(lambda: msgspec.json.decode(body, type=kind) if is_json(content_type) else msgspec.msgpack.decode(body, type=kind), path)
+
+
+def decode_item(raw: bytes | msgspec.Raw, content_type: str, *, path: str = "$") -> Item:
+    """One item of a section. Raises InputError with its path."""
+    return decode(raw, Item, content_type, path=path)
+
+
+def decode_relation(raw: bytes | msgspec.Raw, content_type: str, *, path: str = "$") -> RelationClaim:
+    """One relation of a section. Raises InputError with its path."""
+    return decode(raw, RelationClaim, content_type, path=path)
+
+
+def decode_state(raw: bytes | msgspec.Raw, content_type: str, *, path: str = "$") -> StateReport:
+    """One state, its instant in milliseconds. Raises InputError with its path."""
+    state = decode(raw, StateReport, content_type, path=path)
+    return msgspec.structs.replace(state, at=parse_instant(state.at, path=f"{path}.at"))
+
+
+def decode_answer(body: bytes, content_type: str) -> Answer:
+    """A collector's answer to a report. Raises InputError."""
+    return decode(body, Answer, content_type)
+
+
+def _guard(run: Callable[[], T], path: str) -> T:
+    try:
+        return run()
+    except msgspec.ValidationError as error:
+        text = str(error)
+        at = _AT.search(text)
+        below = at.group(1)[1:] if at else ""
+        raise InputError(_AT.sub("", text), path=path + below) from None
+    except msgspec.DecodeError as error:
+        raise InputError(str(error), path=path) from None
+    except UnicodeDecodeError:
+        raise InputError("text that is not UTF-8", path=path) from None
+    except RecursionError:
+        raise InputError("nested too deeply", path=path) from None
+
+
+def _check_block(block: SampleBlock, path: str) -> SampleBlock:
+    times: list[Any] = [at if type(at) is int else parse_instant(at, path=f"{path}.times[{index}]") for index, at in enumerate(block.times)]
+    for index, row in enumerate(block.values):
+        if len(row) != len(times):
+            raise InputError(f"has {len(row)} samples for {len(times)} times", path=f"{path}.values[{index}]")
+    return msgspec.structs.replace(block, times=times)
