@@ -418,9 +418,7 @@ class AnswerClass:
 class RenderRequest(Protocol):
     """(change, settings, secrets, now in ms) → requests to send in order."""
 
-    def __call__(
-        self, change: IncidentChange, settings: Mapping[str, Any], secrets: Sequence[bytes], now_ms: int
-    ) -> list[OutgoingRequest]: ...
+    def __call__(self, change: IncidentChange, settings: Mapping[str, Any], secrets: Sequence[bytes], now_ms: int) -> list[OutgoingRequest]: ...
 
 
 class ClassifyAnswer(Protocol):
