@@ -7,10 +7,7 @@ A locally administered address counts: virtual machines have no other (docs/refe
 from __future__ import annotations
 
 import re
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from collections.abc import Iterable
 
 _LEFT_OUT_PREFIXES = (
     "bond", "br-", "cali", "cni", "docker", "dummy", "erspan", "flannel", "gre", "ifb", "ip6", "sit", "tap", "team", "tun", "veth", "virbr",
