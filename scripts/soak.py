@@ -7,8 +7,8 @@ import platform
 import subprocess
 import sys
 import time
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "measured" / "soak.md"
@@ -44,8 +44,10 @@ def main() -> int:
     lines = [
         "# Soak",
         "",
-        f"`make soak`, seed {SEED}, commit {commit}, {time.strftime('%Y-%m-%d', time.gmtime())}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()} on {platform.system()} {platform.machine()}.",
+        (
+            f"`make soak`, seed {SEED}, commit {commit}, {time.strftime('%Y-%m-%d', time.gmtime())}, {os.cpu_count()} cores, "
+            f"Python {platform.python_version()} on {platform.system()} {platform.machine()}."
+        ),
         "",
         "| part | kills each | tests | failed | seconds |",
         "| --- | --- | --- | --- | --- |",
