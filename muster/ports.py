@@ -319,6 +319,9 @@ class IncidentChange(Struct, frozen=True):
     conditions: list[dict[str, Any]]
     recent_changes: list[dict[str, Any]]
     url: str
+    cis: list[dict[str, Any]] = []  # {id, class, name, serial, site}
+    labels: dict[str, str] = {}  # fixed at the opening: a target may take them as the identity
+    runbook_url: str | None = None
 
 
 class DeliveryView(Struct, frozen=True):
