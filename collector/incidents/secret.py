@@ -1,0 +1,40 @@
+"""Secrets by reference: `file:PATH`, `env:NAME`, `systemd-credential:NAME`. Read when needed, never kept, never shown."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from muster.errors import ConfigurationError, quote
+
+SECRET_LIMIT_BYTES = 65_536
+SCHEMES = ("file", "env", "systemd-credential")
+
+
+def check_reference(reference: str) -> None:
+    """Refuse what is no reference. Raises ConfigurationError, which does not show the text: it may be the secret itself."""
+    scheme, colon, rest = reference.partition(":")
+    if not colon or not rest or scheme not in SCHEMES:
+        raise ConfigurationError("a secret is given by reference: file:/path, env:NAME or systemd-credential:NAME")
+
+
+def read_secret(reference: str, environment: Mapping[str, str] | None = None) -> bytes:
+    """The secret behind a reference. Raises ConfigurationError naming the reference where it cannot be read."""
+    check_reference(reference)
+    environment = os.environ if environment is None else environment
+    scheme, _, rest = reference.partition(":")
+    if scheme == "env":
+        value = environment.get(rest)
+        if not value:
+            raise ConfigurationError(f"secret env:{rest}: the variable is not set; set it in the collector's environment")
+        return value.strip().encode()
+    path = Path(rest) if scheme == "file" else Path(environment.get("CREDENTIALS_DIRECTORY", "/run/credentials/muster-collector.service")) / rest
+    try:
+        with path.open("rb") as opened:
+            content = opened.read(SECRET_LIMIT_BYTES + 1)
+    except OSError as error:
+        raise ConfigurationError(f"secret {quote(reference)} cannot be read: {error.strerror}") from None
+    if len(content) > SECRET_LIMIT_BYTES or not content.strip():
+        raise ConfigurationError(f"secret {quote(reference)} is empty or larger than {SECRET_LIMIT_BYTES} bytes")
+    return content.strip()
