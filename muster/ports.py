@@ -287,6 +287,9 @@ class ServiceView(Struct, frozen=True):
     tree: dict[str, Any]  # {node, state, reason, children: [...]}
     days: list[dict[str, Any]]  # newest last: {date, availability, verdict, down_ms}
     open_incidents: int
+    sla: str = ""  # the target in force; empty: none
+    counters: dict[str, int] = {}  # as first observed, never lowered: accountable_ms, down_ms, ..., failures, restore_ms
+    is_in_maintenance: bool = False
 
 
 class IncidentChange(Struct, frozen=True):
