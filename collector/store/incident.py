@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -15,12 +15,23 @@ from collector.incidents.incident import Change, Incident
 from collector.incidents.lifecycle import acknowledge
 from collector.incidents.target_document import ConfiguredTarget
 from collector.store.outbox import Announcement, enqueue
+from collector.store.schema import ci, content, history, incident_event
 from collector.store.schema import incident as table
-from collector.store.schema import incident_event
 from muster.errors import NotFoundError
 
 _KEYS_PER_QUERY = 500
+CHANGES_READ = 500
+CHANGES_SHOWN = 10
+VALUE_LIMIT = 200
 _decoder = msgspec.msgpack.Decoder(Incident)
+
+
+class Particulars(msgspec.Struct, frozen=True):
+    """What a message says of a CI beside its name. `serial` None: not known."""
+
+    serial: str | None
+    site: str
+    lifecycle: str
 
 
 def load_incidents(connection: Connection, keys: Iterable[str] = ()) -> list[Incident]:
@@ -88,6 +99,68 @@ def acknowledge_incident(
     change = acknowledge(load_incident(connection, incident_id), actor, now)
     (stored,) = apply_changes(connection, [change], targets, announcement)
     return stored.incident
+
+
+def load_recent_changes(connection: Connection, ci_ids: Collection[str], since: int) -> dict[str, list[dict[str, Any]]]:
+    """What changed on these CIs and their parts since then, newest first, at most ten for each: the suspects of an incident."""
+    wanted = sorted(ci_ids)
+    changes: dict[str, list[dict[str, Any]]] = {ci_id: [] for ci_id in wanted}
+    if not wanted:
+        return changes
+    subject = func.coalesce(ci.c.owner_ci_id, ci.c.id)
+    query = (
+        select(history.c.ci_id, ci.c.name, subject.label("subject"), history.c.layer, history.c.attribute, history.c.old_value, history.c.new_value)
+        .add_columns(history.c.valid_from, history.c.cause_kind)
+        .join(ci, ci.c.id == history.c.ci_id)
+        .where(or_(ci.c.id.in_(wanted), ci.c.owner_ci_id.in_(wanted)), history.c.known_from >= since)
+        .order_by(history.c.id.desc())
+        .limit(CHANGES_READ)
+    )
+    for row in connection.execute(query):
+        for ci_id in {row.ci_id, row.subject} & changes.keys():
+            if len(changes[ci_id]) < CHANGES_SHOWN:
+                changes[ci_id].append(
+                    {
+                        "ci_id": row.ci_id,
+                        "name": row.name,
+                        "layer": row.layer,
+                        "attribute": row.attribute,
+                        "old": _readable(row.old_value),
+                        "new": _readable(row.new_value),
+                        "at": row.valid_from,
+                        "cause": row.cause_kind,
+                    }
+                )
+    return changes
+
+
+def load_particulars(connection: Connection, ci_ids: Collection[str]) -> dict[str, Particulars]:
+    """Serial number, site and lifecycle of these CIs; a recorded site goes before the zone of discovery."""
+    found: dict[str, Particulars] = {}
+    wanted = sorted(ci_ids)
+    recorded = content.alias("recorded")
+    for start in range(0, len(wanted), _KEYS_PER_QUERY):
+        query = (
+            select(ci.c.id, ci.c.zone, ci.c.lifecycle, content.c.body, recorded.c.body.label("recorded"))
+            .outerjoin(content, content.c.hash == ci.c.effective_hash)
+            .outerjoin(recorded, recorded.c.hash == ci.c.recorded_hash)
+            .where(ci.c.id.in_(wanted[start : start + _KEYS_PER_QUERY]))
+        )
+        for row in connection.execute(query):
+            attributes = {**_attributes(row.body), **_attributes(row.recorded)}
+            serial = attributes.get("serial")
+            found[row.id] = Particulars(None if serial is None else str(serial), str(attributes.get("site") or row.zone), row.lifecycle)
+    return found
+
+
+def _attributes(body: bytes | None) -> dict[str, Any]:
+    decoded = msgspec.msgpack.decode(body) if body else {}
+    return decoded if isinstance(decoded, dict) else {}
+
+
+def _readable(value: bytes | None) -> Any:
+    decoded = None if value is None else msgspec.msgpack.decode(value)
+    return decoded if decoded is None or isinstance(decoded, bool | int | float) else str(decoded)[:VALUE_LIMIT]
 
 
 def _save(connection: Connection, change: Change) -> None:
