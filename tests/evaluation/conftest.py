@@ -1,0 +1,134 @@
+"""A small estate in a store: CIs, checks that change state, services in force, and an evaluation of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import pytest
+from sqlalchemy import Connection, Engine, create_engine, insert, select, update
+
+from collector.evaluation import Evaluation, EvaluationSettings, Surroundings
+from collector.incidents.incident import Change
+from collector.incidents.target_document import ConfiguredTarget
+from collector.store import schema
+from collector.store.service import apply_services, load_records
+from muster.clock import FakeClock
+from muster.model.ci_class import load_catalogue
+from muster.ports import CiRef
+from tests.evaluation.oracle import ORACLE
+
+T = TypeVar("T")
+MINUTE = 60_000
+T0 = 1_772_359_200_000  # 2026-03-01T10:00:00Z
+
+
+class Estate:
+    """What tests do to the store, and the evaluation that reads it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.clock = FakeClock(T0)
+        self.targets: list[ConfiguredTarget] = []
+        self.pokes = 0
+        self.settings = EvaluationSettings(figures_every_seconds=0)
+        with engine.begin() as connection:
+            connection.execute(insert(schema.source).values(id=1, kind="sweep", name="probe", instance="i", zone="berlin", created_at=0))
+
+    def evaluation(self) -> Evaluation:
+        return Evaluation(
+            Surroundings(
+                connect=self.engine.connect,
+                transaction=self.transaction,
+                find_query=self.find_query,
+                engine=ORACLE,
+                classes=load_catalogue(),
+                clock=self.clock,
+                targets=lambda: self.targets,
+                on_changes=self.count_poke,
+            ),
+            self.settings,
+        )
+
+    async def transaction(self, work: Callable[[Connection], T]) -> T:
+        with self.engine.begin() as connection:
+            return work(connection)
+
+    def count_poke(self) -> None:
+        self.pokes += 1
+
+    def find_query(self, query: str) -> Iterable[CiRef]:
+        with self.engine.connect() as connection:
+            rows = connection.execute(select(schema.ci).where(schema.ci.c.ci_class == query.removeprefix("class:")).order_by(schema.ci.c.number))
+            return [CiRef(id=row.id, number=row.number, ci_class=row.ci_class, name=row.name) for row in rows]
+
+    def add_ci(self, name: str, *, ci_class: str = "server", owner: str | None = None) -> str:
+        with self.engine.begin() as connection:
+            number = len(connection.execute(select(schema.ci.c.id)).all()) + 1
+            connection.execute(
+                insert(schema.ci).values(
+                    id=f"ci-{name}", number=number, ci_class=ci_class, name=name, zone="berlin", lifecycle="live", presence="seen",
+                    control_level="governed", created_at=T0, changed_at=T0, owner_ci_id=owner,
+                )
+            )  # fmt: skip
+        return f"ci-{name}"
+
+    def set_lifecycle(self, name: str, lifecycle: str) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(update(schema.ci).where(schema.ci.c.id == f"ci-{name}").values(lifecycle=lifecycle))
+
+    def observe(self, name: str, state: str, *, check: str = "icmp", at: int | None = None, interval: int = 30, combined: bool = False) -> None:
+        """One observation: a transition where the state changes, and the newest evidence."""
+        at = self.clock.now_ms() if at is None else at
+        ci_id = f"ci-{name}"
+        with self.engine.begin() as connection:
+            checks = schema.check_state.c
+            row = connection.execute(select(schema.check_state).where(checks.ci_id == ci_id, checks.check_name == check)).first()
+            if row is None or row.state != state:
+                connection.execute(
+                    insert(schema.transition).values(
+                        ci_id=ci_id, check_name=check, source_id=None if combined else 1, at=at, state=state, reason=f"{check} {state}",
+                        known_from=self.clock.now_ms(),
+                    )
+                )  # fmt: skip
+            values: dict[str, Any] = {"state": state, "last_at": at, "interval_seconds": interval, "reason": f"{check} {state}"}
+            if row is None:
+                connection.execute(insert(schema.check_state).values(ci_id=ci_id, check_name=check, source_id=1, since_at=at, **values))
+            else:
+                since = at if row.state != state else row.since_at
+                connection.execute(update(schema.check_state).where(checks.id == row.id).values(since_at=since, **values))
+
+    def change_attribute(self, name: str, attribute: str, old: Any, new: Any) -> None:
+        now = self.clock.now_ms()
+        with self.engine.begin() as connection:
+            connection.execute(
+                insert(schema.history).values(
+                    ci_id=f"ci-{name}", layer="observed", attribute=attribute, old_value=msgspec.msgpack.encode(old),
+                    new_value=msgspec.msgpack.encode(new), valid_from=now, known_from=now, cause_kind="report", cause_id="1",
+                )
+            )  # fmt: skip
+
+    def apply(self, *documents: str, removes_absent: bool = False) -> None:
+        by_id = {ORACLE.check_document(text, "test")["id"]: text for text in documents}
+        with self.engine.begin() as connection:
+            apply_services(connection, by_id, now=self.clock.now_ms(), applied_by="person:kim", removes_absent=removes_absent)
+
+    def record(self, service: str = "shop") -> Any:
+        with self.engine.connect() as connection:
+            return load_records(connection)[service]
+
+    def types(self, changes: list[Change]) -> list[tuple[str, str]]:
+        return [
+            (change.type.removeprefix("incident."), change.incident.ci.name if change.incident.ci else change.incident.component)
+            for change in changes
+        ]
+
+
+@pytest.fixture
+def estate(tmp_path: Path) -> Iterator[Estate]:
+    engine = create_engine(f"sqlite:///{tmp_path}/store.db")
+    schema.metadata.create_all(engine)
+    yield Estate(engine)
+    engine.dispose()
