@@ -121,3 +121,38 @@ def to_incident_change(change: Change, *, target: str, instance: str, public_url
         labels=incident.labels,
         runbook_url=incident.runbook_url,
     )
+
+
+def to_test_change(*, target: str, instance: str, public_url: str, now: int) -> IncidentChange:
+    """A marked test delivery (`muster target test NAME`): of no incident, and over as soon as it is told."""
+    text = {"en": "Test delivery from Muster", "zh-Hans": "Muster 测试消息"}
+    return IncidentChange(
+        delivery_id=delivery_id(target, "test", now),
+        type="test.heartbeat",
+        at=now,
+        incident_id=f"test-{now}",
+        number=0,
+        episode=1,
+        sequence=1,
+        correlation_id=f"muster:{instance}:test-{now}:1",
+        status="resolved",
+        previous_status=None,
+        severity="warning",
+        impact=3,
+        urgency=3,
+        priority=5,
+        title=text,
+        description=text,
+        started_at=now - 1,
+        detected_at=now - 1,
+        acknowledged_at=None,
+        resolved_at=now,
+        resolution_reason="test",
+        rule_id="test-heartbeat",
+        ci=None,
+        services=[],
+        conditions=[],
+        recent_changes=[],
+        url=public_url,
+        labels={"alertname": "test-heartbeat"},
+    )

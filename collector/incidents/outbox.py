@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 from collector.incidents.breaker import Breaker, BreakerSettings
 from collector.incidents.delivery import send
 from collector.incidents.egress_guard import EgressPolicy, EgressRefusedError
+from collector.incidents.incident import to_test_change
 from collector.incidents.retry import SCHEDULE_SECONDS, decide_next_attempt
 from collector.incidents.state_target import render_open
 from collector.incidents.target_document import ConfiguredTarget, by_id
@@ -51,6 +52,7 @@ class OutboxSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     concurrency_per_target: int = 4
     schedule_seconds: tuple[float, ...] = SCHEDULE_SECONDS
     refresh_seconds: float | None = None
+    retention_ms: int = 30 * 86_400_000
     allow_loopback: bool = False
     breaker: BreakerSettings = BreakerSettings()
 
@@ -79,6 +81,7 @@ class Outbox:
         self._locks: dict[str, asyncio.Lock] = {}
         self._running: dict[asyncio.Task[None], str] = {}
         self._refreshed_at: dict[str, float] = {}
+        self._prune_at = float("-inf")
         self.outcomes: Counter[tuple[str, str]] = Counter()
 
     def poke(self) -> None:
@@ -103,6 +106,7 @@ class Outbox:
             while True:
                 self._wake.clear()
                 await self._step()
+                await self._prune()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._settings.idle_seconds):  # wait_for of 3.11 can swallow a cancellation
                         await self._wake.wait()
@@ -117,12 +121,13 @@ class Outbox:
             if self._running:
                 await asyncio.wait(list(self._running), return_when=asyncio.FIRST_COMPLETED)
 
-    async def send_test(self, target_id: str, change: IncidentChange) -> AnswerClass:
+    async def send_test(self, target_id: str) -> AnswerClass:
         """One marked test delivery, outside the queue. Raises ConfigurationError for an unknown target."""
         configured = self._targets.get(target_id)
         if configured is None:
             raise ConfigurationError(f"no target {target_id!r}; configured are {', '.join(sorted(self._targets)) or 'none'}")
-        return await self._attempt(configured, change)
+        about = {"instance": self._announcement.instance, "public_url": self._announcement.public_url}
+        return await self._attempt(configured, to_test_change(target=target_id, now=self._clock.now_ms(), **about))
 
     async def _step(self) -> int:
         """Start what may start now; how many were started."""
@@ -239,6 +244,17 @@ class Outbox:
             self._breakers[name] = before.fail(self._settings.breaker, now, retry_after_ms=round((answer.retry_after_seconds or 0) * 1000))
             if not before.failures:
                 log.warning("target_failing", target=name, answer=answer.detail)
+
+    async def _prune(self) -> None:
+        """Once an hour, forget what was delivered long ago."""
+        if self._clock.monotonic_seconds() < self._prune_at:
+            return
+        self._prune_at = self._clock.monotonic_seconds() + 3600
+        before = self._clock.now_ms() - self._settings.retention_ms
+        try:
+            await self._transaction(lambda connection: store.prune_deliveries(connection, before))
+        except Exception:
+            log.exception("outbox_prune_failed")
 
     async def _bury_unknown(self) -> None:
         await self._transaction(lambda connection: store.bury_unknown(connection, list(self._targets)))

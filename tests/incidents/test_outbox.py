@@ -17,6 +17,7 @@ from collector.incidents.outbox import Outbox, OutboxSettings
 from collector.store import outbox as store
 from collector.store.schema import delivery
 from muster.clock import Clock, FakeClock, SystemClock
+from muster.errors import ConfigurationError
 from muster.instant import render_instant
 from tests.incidents.sample import ANNOUNCEMENT, MINUTE, SECRET, alertmanager, condition, evaluate, webhook
 from tests.support.alertmanager import running_alertmanager
@@ -288,6 +289,23 @@ async def test_missing_secret_stops_the_queue_and_is_named_not_shown(
     clock.advance(seconds=300)
     await outbox.drain()
     assert receiver.accepted_types == ["incident.opened"]
+
+
+async def test_test_delivery_is_marked_and_leaves_no_trace(engine: Engine, transaction: Any, receiver: WebhookReceiver) -> None:
+    outbox = made(transaction, [webhook(receiver.url)])
+    assert (await outbox.send_test("desk")).outcome == "delivered"
+    assert (receiver.accepted_types, states(engine)) == (["test.heartbeat"], [])
+    with pytest.raises(ConfigurationError, match="configured are desk"):
+        await outbox.send_test("other")
+
+
+async def test_old_deliveries_are_forgotten_but_the_last_word_of_each_lane(engine: Engine, transaction: Any, receiver: WebhookReceiver) -> None:
+    targets, clock = [webhook(receiver.url)], FakeClock(now_ms())
+    open_and_resolve(engine, targets)
+    await made(transaction, targets, clock=clock).drain()
+    clock.advance(seconds=31 * 86_400)
+    async with delivering(made(transaction, targets, clock=clock)):
+        await until(lambda: states(engine) == [("desk", 2, "delivered", 1)])
 
 
 async def test_removed_target_buries_its_queue(engine: Engine, transaction: Any, receiver: WebhookReceiver) -> None:

@@ -1,0 +1,57 @@
+"""A deliverer killed at any instant loses no delivery, keeps the order, and repeats only under the same id."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from sqlalchemy import Engine, func, select
+
+from collector.store.schema import delivery
+from tests.conftest import ROOT
+from tests.incidents.sample import SECRET, condition, evaluate, webhook
+from tests.support.server import eventually
+from tests.support.webhook_receiver import Answer, running_receiver
+
+INCIDENTS = 60
+KILLS = int(os.environ.get("MUSTER_SOAK_KILLS", "8"))
+SEED = 20_261_124
+
+
+def test_kill_loses_nothing_and_keeps_the_order(engine: Engine, tmp_path: Path) -> None:
+    chance = random.Random(SEED)
+    environment = {**os.environ, "MUSTER_TEST_WEBHOOK_SECRET": SECRET, "PYTHONDONTWRITEBYTECODE": "1"}
+    with running_receiver(SECRET) as receiver:
+        receiver.default = Answer(204, delay_seconds=0.02)
+        targets = [webhook(receiver.url)]
+        now = time.time_ns() // 1_000_000
+        for number in range(INCIDENTS):
+            evaluate(engine, targets, now, condition("failing", now, component=f"c{number}"))
+            evaluate(engine, targets, now, condition("failing", now, component=f"c{number}", priority=1))
+            evaluate(engine, targets, now, condition("ok", now - 60_000, now, component=f"c{number}", priority=1))
+        command = [sys.executable, "-m", "tests.incidents.deliverer", str(tmp_path / "store.db"), receiver.url]
+        for _ in range(KILLS):
+            before = len(receiver.received)
+            with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
+                wanted = before + chance.randint(1, 12)
+                eventually(lambda wanted=wanted: len(receiver.received) >= wanted or delivered(engine) == 3 * INCIDENTS, what="some deliveries")  # type: ignore[misc]
+                process.send_signal(signal.SIGKILL)
+        with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
+            eventually(lambda: delivered(engine) == 3 * INCIDENTS, seconds=60, what="all deliveries")
+            process.terminate()
+        arrived: dict[str, list[int]] = {}
+        for message in receiver.accepted:
+            arrived.setdefault(message["data"]["incident_id"], []).append(message["data"]["sequence"])
+        assert Counter(map(tuple, arrived.values())) == {(1, 2, 3): INCIDENTS}
+        assert all(each.is_verified for each in receiver.received)
+
+
+def delivered(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return int(connection.execute(select(func.count()).where(delivery.c.state == "delivered")).scalar_one())
