@@ -194,7 +194,8 @@ class Evaluation:
             removed=find_removed(incidents, outcome),
         )
         for standing in outcome.standings:
-            save_record(connection, standing.record)
+            if standing.is_changed:
+                save_record(connection, standing.record)
         return apply_changes(connection, changes, self._around.targets(), self._around.announcement)
 
 

@@ -15,7 +15,7 @@ from collector.check_timeline import REACHABILITY, ComponentTimeline
 from collector.incidents.signal import ComponentStanding, ServiceStanding
 from collector.service_figure import FigureCache, ServiceEngine, Subject, Version, add_counters, build_subject, compute_days, compute_figures
 from collector.service_record import ServiceRecord, StoredDefinition
-from collector.service_tree import LeafKey, Node, Resolver, evaluate, follow, leaves, render_tree, resolve_tree
+from collector.service_tree import LeafKey, Node, Resolver, follow, leaves, render_tree, resolve_tree
 from muster.errors import DocumentError
 from muster.model.ci_class import ClassCatalogue
 from muster.model.state import State
@@ -53,10 +53,11 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class Standing:
-    """One service now: what incidents look at, and what is kept of it."""
+    """One service now: what incidents look at, and what is kept of it where anything changed."""
 
     service: ServiceStanding
     record: ServiceRecord
+    is_changed: bool = False
 
 
 class FindCis(Protocol):
@@ -143,27 +144,35 @@ def assess_service(
     cache: FigureCache,
     is_due: bool,
 ) -> Standing:
-    """Where a service stands. Figures are computed when due or when its state changed, else those of before stay."""
-    states = {leaf.key: timelines[leaf.key].state_at(now) for leaf in leaves(service.tree) if leaf.key in timelines}
-    reasons = {key: timelines[key].reason for key in states}
-    state = evaluate(service.tree, states)
-    past = {key: each.timeline for key, each in timelines.items()}
+    """Where a service stands. Figures are computed when due or when anything of it changed, else the record of before stays."""
+    own = {key: timelines[key] for key in service.component_keys() if key in timelines}
+    past = {key: each.timeline for key, each in own.items()}
+    states = {key: each.state_at(now) for key, each in own.items()}
+    tree = render_tree(service.tree, states, {key: each.reason for key, each in own.items()})
     subject = build_subject(service.document, service.versions, past, engine)
-    own = [(at, each) for at, each in follow(service.tree, past) if at <= now]
-    since_at = own[-1][0] if own and own[-1][1] == state else (before.since_at if before is not None and before.state == state else now)
+    timeline = [(at, each) for at, each in follow(service.tree, past) if at <= now]
+    record = _describe(service, subject, now)
+    record = replace(record, state=tree["state"], since_at=_since(timeline, tree["state"], before, now), evaluated_at=now, tree=tree)
+    if before is not None and not is_due and _is_unchanged(before, record):
+        return Standing(_standing(service, subject, before, own, now, transitions_at=_recent(timeline, now)), before)
     record = replace(
-        _describe(service, subject, now),
-        state=state,
-        since_at=since_at,
-        evaluated_at=now,
-        tree=render_tree(service.tree, states, reasons),
-        counters=add_counters(before.counters, subject, min(before.evaluated_at, now), now, own) if before else {},
+        record,
+        figures=compute_figures(subject, now, cache),
+        days=compute_days(subject, now, cache),
+        counters={} if before is None else add_counters(before.counters, subject, min(before.evaluated_at, now), now, timeline),
     )
-    if before is not None and before.state == state and before.figures and not is_due:
-        record = replace(record, figures=before.figures, days=before.days)
-    else:
-        record = replace(record, figures=compute_figures(subject, now, cache), days=compute_days(subject, now, cache))
-    return Standing(_standing(service, subject, record, timelines, now, transitions_at=_recent(own, now)), record)
+    return Standing(_standing(service, subject, record, own, now, transitions_at=_recent(timeline, now)), record, is_changed=True)
+
+
+def _since(timeline: Sequence[tuple[int, State]], state: State, before: ServiceRecord | None, now: int) -> int:
+    if timeline and timeline[-1][1] == state:
+        return timeline[-1][0]
+    return before.since_at if before is not None and before.state == state else now
+
+
+def _is_unchanged(before: ServiceRecord, record: ServiceRecord) -> bool:
+    """Whether only time has passed."""
+    return record == replace(before, evaluated_at=record.evaluated_at, figures={}, days=[], counters={})
 
 
 def _describe(service: ResolvedService, subject: Subject, now: int) -> ServiceRecord:
