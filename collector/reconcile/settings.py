@@ -26,13 +26,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """
 
     absent_after_misses: Positive = 2
-    absent_min_age_seconds: NotNegative = 600
+    absent_min_age_seconds: NotNegative = 300
     fresh_for_days: Annotated[float, Meta(gt=0)] | None = None
     fresh_for_intervals: Annotated[float, Meta(gt=0)] = 3.0
     mass_loss_ratio: Ratio = 0.3
     mass_loss_min_items: Positive = 5
     quarantine_after_holders: Positive = 2
-    quarantine_after_holders_by_kind: dict[str, Positive] = {"serial": 1, "mac": 2, "permanent_mac": 2}
+    quarantine_after_holders_by_kind: dict[str, Positive] = msgspec.field(default_factory=lambda: {"serial": 1, "mac": 2, "permanent_mac": 2})
     neighbourhood_limit: Positive = 1000
     enrolment_held_for_days: Annotated[float, Meta(gt=0)] = 7
     boot_overlap_seconds: NotNegative = 120

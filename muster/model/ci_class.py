@@ -46,17 +46,21 @@ class Attribute(Struct, frozen=True, forbid_unknown_fields=True):
 class IdentificationRule(Struct, frozen=True, forbid_unknown_fields=True):
     """One rung of a ladder; every condition given must hold between two records of one scope.
 
-    `all`: each of these identifiers present and equal (a list-valued one: equal sets). `common`: at least so many equal
+    `all`: each of these identifiers present and equal (a list-valued one: equal sets). `shared`: more than half of the
+    smaller side's values of these identifiers are equal (serials of a stack). `common`: at least so many equal
     values of these list-valued identifiers. `equal_sets`: both sides' whole sets equal and not empty. `one_name`: some
-    value of fqdn, sysname or hostname of one side equals some of the other's. A rung of strength weak only suggests.
+    value of fqdn, sysname or hostname of one side equals some of the other's. `same_zone`: both sources in one zone.
+    A rung of strength weak only suggests.
     """
 
     rule: str
     strength: Strength
     all: list[str] = []
+    shared: list[str] = []
     common: dict[str, Annotated[int, Meta(ge=1)]] = {}
     equal_sets: list[str] = []
     one_name: bool = False
+    same_zone: bool = False
 
 
 class CiClass(Struct, frozen=True, forbid_unknown_fields=True):

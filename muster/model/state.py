@@ -11,15 +11,9 @@ ControlLevel = Literal["governed", "tracked", "ephemeral"]
 SourceKind = Literal["agent", "snmp", "ssh", "hypervisor", "cloud", "sweep", "import", "manual", "api"]
 SectionStatus = Literal["ok", "failed", "skipped"]
 Strength = Literal["strong", "medium", "weak", "locator"]
-DifferenceKind = Literal[
-    "new_ci", "absent_ci", "changed_attribute", "new_relation", "absent_relation", "class_changed"
-]
-DifferenceState = Literal[
-    "open", "accepted", "rejected", "ignored", "pinned", "superseded", "self_resolved", "held"
-]
-CaseKind = Literal[
-    "ambiguity", "clone", "duplicate", "replacement", "mass_loss", "resurrection", "quarantine", "class_conflict", "contradiction"
-]
+DifferenceKind = Literal["new_ci", "absent_ci", "changed_attribute", "new_relation", "absent_relation", "class_changed"]
+DifferenceState = Literal["open", "accepted", "rejected", "ignored", "pinned", "superseded", "self_resolved", "held"]
+CaseKind = Literal["ambiguity", "clone", "duplicate", "replacement", "mass_loss", "resurrection", "quarantine", "class_conflict", "contradiction"]
 CaseState = Literal["open", "resolved", "dismissed"]
 Decision = Literal["accept", "reject", "ignore", "undo"]
 IncidentState = Literal["pending", "open", "acknowledged", "resolved", "closed"]
