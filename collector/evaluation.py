@@ -24,7 +24,7 @@ from collector.incidents.outbox import Transaction
 from collector.incidents.rule import SHIPPED_RULES
 from collector.incidents.signal import derive_conditions
 from collector.incidents.target_document import ConfiguredTarget
-from collector.service_figure import FigureCache, ServiceEngine
+from collector.service_figure import Case, FigureCache, ServiceEngine, build_subject
 from collector.service_record import StoredDefinition
 from collector.service_standing import Catalogue, Standing, assess_components, assess_service, resolve_catalogue
 from collector.store.component_timeline import load_timelines
@@ -32,6 +32,7 @@ from collector.store.incident import apply_changes, load_incidents, load_particu
 from collector.store.outbox import Announcement
 from collector.store.service import find_cis, load_records, load_versions, save_record
 from muster.clock import Clock
+from muster.errors import NotFoundError
 from muster.model.ci_class import ClassCatalogue
 from muster.ports import CiRef
 
@@ -125,12 +126,29 @@ class Evaluation:
             self._around.on_changes()
         return changes
 
+    def read_case(self, service_id: str, since: int, until: int) -> Case:
+        """The availability case of a service over any window: what the engine computes, and what an auditor recomputes elsewhere.
+
+        Blocking: call it in a thread. Raises NotFoundError where no such service is in force.
+        """
+        now = self._around.clock.now_ms()
+        with self._around.connect() as connection:
+            service = self._resolve(connection, since).services.get(service_id)
+            if service is None:
+                raise NotFoundError(f"no service {service_id!r} in force; see `muster service list`")
+            timelines = load_timelines(connection, service.component_keys(), since=since, now=now)
+        past = {key: each.timeline for key, each in timelines.items()}
+        subject = build_subject(service.document, service.versions, past, self._around.engine)
+        return subject.to_case(since, min(until, now), target=subject.target_at(until - 1))
+
     def _assess(self, now: int) -> Outcome:
         """Read and compute; writes nothing."""
         monotonic = self._around.clock.monotonic_seconds()
         is_due = monotonic - self._figures_at >= self._settings.figures_every_seconds
         with self._around.connect() as connection:
-            catalogue = self._resolve(connection, now)
+            catalogue = self._catalogue = self._resolve(connection, now - HISTORY_MS)
+            for gone in self._caches.keys() - catalogue.services.keys():
+                del self._caches[gone]
             keys = {key for each in catalogue.services.values() for key in each.component_keys()}
             timelines = load_timelines(connection, keys, since=now - HISTORY_MS, now=now)
             records = load_records(connection)
@@ -167,11 +185,11 @@ class Evaluation:
         conditions = derive_conditions(described, [each.service for each in standings], recent_changes=recent, clear_ms=self._settings.clear_ms)
         return Outcome(standings, conditions, not catalogue.faults, lifecycles)
 
-    def _resolve(self, connection: Connection, now: int) -> Catalogue:
+    def _resolve(self, connection: Connection, since: int) -> Catalogue:
         versions: dict[str, list[StoredDefinition]] = {}
-        for each in load_versions(connection, since=now - HISTORY_MS):
+        for each in load_versions(connection, since=since):
             versions.setdefault(each.service_id, []).append(each)
-        self._catalogue = resolve_catalogue(
+        return resolve_catalogue(
             versions,
             known=self._catalogue,
             find_cis=lambda names: find_cis(connection, names),
@@ -179,9 +197,6 @@ class Evaluation:
             classes=self._around.classes,
             check_document=self._around.engine.check_document,
         )
-        for gone in self._caches.keys() - versions.keys():
-            del self._caches[gone]
-        return self._catalogue
 
     def _write(self, connection: Connection, outcome: Outcome, now: int) -> list[Change]:
         incidents = load_incidents(connection, [each.key for each in outcome.conditions if each.status == "failing"])

@@ -6,9 +6,12 @@ import json
 from typing import Any
 
 import msgspec
+import pytest
 
 from collector.store.service import load_definitions, load_service_views, plan_services
+from muster.errors import NotFoundError
 from tests.evaluation.conftest import MINUTE, T0, Estate
+from tests.evaluation.oracle import compute
 
 SECOND = 1000
 SHOP = """\
@@ -292,3 +295,18 @@ async def test_view_is_there_before_and_after_the_first_evaluation(estate: Estat
     seen = view()
     assert (seen.state, seen.target, seen.sla, seen.open_incidents, seen.tree["state"]) == ("down", "0.999", "gold", 1, "down")
     assert [child["state"] for child in seen.tree["children"]] == ["down", "up"]
+
+
+async def test_case_of_any_window_recomputes_the_figure(estate: Estate) -> None:
+    estate_of_three(estate)
+    await pass_time(estate, 10, db_1="down")
+    evaluation = estate.evaluation()
+    await evaluation.evaluate()
+    case = evaluation.read_case("shop", T0, T0 + 60 * MINUTE)
+    assert (case["window"], case["target"], sorted(case["components"])) == (
+        {"from": T0, "to": T0 + 10 * MINUTE}, "0.999", ["db-1", "nothing", "web-1", "web-2"],
+    )  # fmt: skip
+    assert case["expression"] == {"all": ["db-1", {"at_least": 1, "of": ["web-1", "web-2"]}]}
+    assert compute(json.loads(json.dumps(case)))["down_ms"] == estate.record().figures["month_to_date"]["down_ms"]
+    with pytest.raises(NotFoundError):
+        evaluation.read_case("absent", T0, T0 + MINUTE)

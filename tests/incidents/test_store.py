@@ -9,6 +9,7 @@ from sqlalchemy import Engine, select
 from collector.incidents.incident import Incident
 from collector.incidents.lifecycle import LifecycleSettings, decide_changes
 from collector.store.incident import acknowledge_incident, apply_changes, load_incident, load_incidents
+from collector.store.incident_view import load_incident_view, load_incident_views
 from collector.store.schema import delivery, incident_event
 from collector.store.schema import incident as incident_table
 from muster.errors import ConflictError, NotFoundError
@@ -77,3 +78,19 @@ def test_acknowledgement_is_kept_told_and_refused_twice(engine: Engine) -> None:
         with pytest.raises(NotFoundError):
             load_incident(connection, "99")
     assert (count(engine, incident_event), count(engine, delivery)) == (2, 2)
+
+
+def test_view_shows_the_time_line_and_the_deliveries_newest_incident_first(engine: Engine) -> None:
+    evaluate(engine, [DESK], T0, condition("failing", T0, component="a"), condition("failing", T0, component="b", services=[]))
+    evaluate(engine, [DESK], T0 + 5 * MINUTE, condition("ok", T0 + 2 * MINUTE, T0 + 5 * MINUTE, component="b", services=[]))
+    with engine.connect() as connection:
+        newest, oldest = load_incident_views(connection)
+        assert [each.number for each in load_incident_views(connection, states=["open"])] == [1]
+        assert [each.number for each in load_incident_views(connection, service_id="shop")] == [1]
+        assert [each.number for each in load_incident_views(connection, before_number=2)] == [1]
+        assert load_incident_view(connection, "2") == newest
+    assert (newest.number, newest.state, newest.resolved_at, oldest.services) == (2, "resolved", T0 + 5 * MINUTE, ["shop"])
+    assert [(each["type"], each["actor"], each["status"]) for each in newest.events] == [
+        ("incident.opened", "engine", "open"), ("incident.resolved", "engine", "resolved"),
+    ]  # fmt: skip
+    assert [(each.target, each.sequence, each.state) for each in newest.deliveries] == [("desk", 1, "pending"), ("desk", 2, "pending")]
