@@ -19,6 +19,7 @@ from muster.clock import FakeClock
 from muster.model.ci_class import load_catalogue
 from muster.ports import CiRef
 from tests.evaluation.oracle import ORACLE
+from tests.support.postgresql_server import engine_url
 
 T = TypeVar("T")
 MINUTE = 60_000
@@ -126,9 +127,9 @@ class Estate:
         ]
 
 
-@pytest.fixture
-def estate(tmp_path: Path) -> Iterator[Estate]:
-    engine = create_engine(f"sqlite:///{tmp_path}/store.db")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def estate(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Estate]:
+    engine = create_engine(engine_url(request.param, tmp_path))
     schema.metadata.create_all(engine)
     yield Estate(engine)
     engine.dispose()

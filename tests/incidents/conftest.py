@@ -10,13 +10,14 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine
 
 from collector.store.schema import metadata
+from tests.support.postgresql_server import engine_url
 
 T = TypeVar("T")
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = create_engine(f"sqlite:///{tmp_path}/store.db")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    made = create_engine(engine_url(request.param, tmp_path))
     metadata.create_all(made)
     yield made
     made.dispose()

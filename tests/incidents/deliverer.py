@@ -16,8 +16,8 @@ from tests.incidents.sample import webhook
 T = TypeVar("T")
 
 
-def main(path: str, url: str) -> None:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+def main(store: str, url: str) -> None:
+    engine = create_engine(store)
 
     async def transaction(work: Callable[[Connection], T]) -> T:
         with engine.begin() as connection:

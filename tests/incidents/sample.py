@@ -51,4 +51,4 @@ def webhook(url: str, *, secret: str = "env:MUSTER_TEST_WEBHOOK_SECRET", when: s
 
 
 def alertmanager(url: str, *, name: str = "prometheus") -> ConfiguredTarget:
-    return ConfiguredTarget(id=name, target=ALERTMANAGER, settings={"url": url, "alive_seconds": 4}, allow_private=True)
+    return ConfiguredTarget(id=name, target=ALERTMANAGER, settings={"url": url, "alive_seconds": 2}, allow_private=True)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 from sqlalchemy import Engine, func, select
 
@@ -24,7 +23,7 @@ KILLS = int(os.environ.get("MUSTER_SOAK_KILLS", "8"))
 SEED = 20_261_124
 
 
-def test_kill_loses_nothing_and_keeps_the_order(engine: Engine, tmp_path: Path) -> None:
+def test_kill_loses_nothing_and_keeps_the_order(engine: Engine) -> None:
     chance = random.Random(SEED)
     environment = {**os.environ, "MUSTER_TEST_WEBHOOK_SECRET": SECRET, "PYTHONDONTWRITEBYTECODE": "1"}
     with running_receiver(SECRET) as receiver:
@@ -35,7 +34,7 @@ def test_kill_loses_nothing_and_keeps_the_order(engine: Engine, tmp_path: Path) 
             evaluate(engine, targets, now, condition("failing", now, component=f"c{number}"))
             evaluate(engine, targets, now, condition("failing", now, component=f"c{number}", priority=1))
             evaluate(engine, targets, now, condition("ok", now - 60_000, now, component=f"c{number}", priority=1))
-        command = [sys.executable, "-m", "tests.incidents.deliverer", str(tmp_path / "store.db"), receiver.url]
+        command = [sys.executable, "-m", "tests.incidents.deliverer", engine.url.render_as_string(hide_password=False), receiver.url]
         for _ in range(KILLS):
             before = len(receiver.received)
             with subprocess.Popen(command, cwd=ROOT, env=environment) as process:

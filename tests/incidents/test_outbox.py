@@ -318,15 +318,15 @@ async def test_removed_target_buries_its_queue(engine: Engine, transaction: Any,
 async def test_alertmanager_keeps_an_open_incident_past_three_time_outs_and_drops_it_on_resolve(
     engine: Engine, transaction: Any, tmp_path: Path
 ) -> None:
-    with running_alertmanager(tmp_path / "alertmanager", resolve_timeout="2s") as server:
-        targets = [alertmanager(server.url)]  # an alert lives 4 s unless it is posted again
-        outbox = made(transaction, targets, settings=OutboxSettings(refresh_seconds=0.5, idle_seconds=0.1))
+    with running_alertmanager(tmp_path / "alertmanager", resolve_timeout="1s") as server:
+        targets = [alertmanager(server.url)]  # an alert lives 2 s unless it is posted again
+        outbox = made(transaction, targets, settings=OutboxSettings(refresh_seconds=0.3, idle_seconds=0.1))
         now = now_ms()
         (opened,) = evaluate(engine, targets, now, condition("failing", now))
         async with delivering(outbox):
             await until(lambda: server.alert_of(opened.incident.id))
             posted_at = time.monotonic()
-            await until(lambda: time.monotonic() - posted_at > 6.5)
+            await until(lambda: time.monotonic() - posted_at > 3.5)
             alert = server.alert_of(opened.incident.id)
             assert alert is not None
             assert alert["labels"] == {
@@ -338,5 +338,5 @@ async def test_alertmanager_keeps_an_open_incident_past_three_time_outs_and_drop
             outbox.poke()
             await until(lambda: server.alert_of(opened.incident.id) is None)
             resolved_at = time.monotonic()
-            await until(lambda: time.monotonic() - resolved_at > 1.5)
+            await until(lambda: time.monotonic() - resolved_at > 1)
             assert server.alert_of(opened.incident.id) is None, "no refresh brings it back"
