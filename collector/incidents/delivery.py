@@ -40,7 +40,9 @@ async def send(request: OutgoingRequest, policy: EgressPolicy, *, timeout_second
     try:
         async with (
             aiohttp.ClientSession(connector=connector, timeout=limits, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False) as session,
-            session.request(request.method, request.url, data=request.body, headers=dict(request.headers), allow_redirects=False) as response,
+            session.request(
+                request.method, request.url, data=request.body, headers={"user-agent": "Muster", **request.headers}, allow_redirects=False
+            ) as response,
         ):
             body = await _read_bounded(response)
             return Answer(response.status, dict(response.headers), body)

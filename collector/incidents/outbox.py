@@ -100,13 +100,14 @@ class Outbox:
 
     async def run(self) -> None:
         """Deliver until cancelled. What is under way then is sent again by the next start: same id, same bytes."""
-        await self._transaction(lambda connection: store.release_leases(connection, self._settings.holder))
-        await self._bury_unknown()
+        is_begun = False
         try:
             while True:
                 self._wake.clear()
-                await self._step()
-                await self._prune()
+                is_begun = is_begun or await self._begin()
+                if is_begun:
+                    await self._step()
+                    await self._prune()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._settings.idle_seconds):  # wait_for of 3.11 can swallow a cancellation
                         await self._wake.wait()
@@ -128,6 +129,16 @@ class Outbox:
             raise ConfigurationError(f"no target {target_id!r}; configured are {', '.join(sorted(self._targets)) or 'none'}")
         about = {"instance": self._announcement.instance, "public_url": self._announcement.public_url}
         return await self._attempt(configured, to_test_change(target=target_id, now=self._clock.now_ms(), **about))
+
+    async def _begin(self) -> bool:
+        """Take over what a killed predecessor left. False where the database is away: tried again."""
+        try:
+            await self._transaction(lambda connection: store.release_leases(connection, self._settings.holder))
+            await self._bury_unknown()
+        except Exception:
+            log.exception("outbox_begin_failed")
+            return False
+        return True
 
     async def _step(self) -> int:
         """Start what may start now; how many were started."""

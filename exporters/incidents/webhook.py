@@ -24,6 +24,8 @@ from muster.ports import AnswerClass, IncidentChange, OutgoingRequest, Target
 
 SCHEMA_VERSION = 1
 BODY_LIMIT_BYTES = 20_000
+TITLE_LIMIT = 300
+DESCRIPTION_LIMIT = 2_000
 SECRET_PREFIX = b"whsec_"
 SECRET_MINIMUM_BYTES = 24
 _LISTS = ("cis", "recent_changes", "conditions", "services")
@@ -62,9 +64,7 @@ def render_body(change: IncidentChange, *, language: str = "en", maximum_cis: in
     while len(body) >= BODY_LIMIT_BYTES:
         name = max(_LISTS, key=lambda each: len(msgspec.json.encode(values[each])))
         if not values[name]:
-            values["description"] = cut(values["description"], 1000)
-            values["title"] = cut(values["title"], 200)
-            return msgspec.json.encode(message)
+            break  # texts and URLs alone are bounded below the limit
         values[name] = values[name][: len(values[name]) // 2]
         values["affected_truncated" if name == "cis" else "is_truncated"] = True
         body = msgspec.json.encode(message)
@@ -105,8 +105,8 @@ def _payload(change: IncidentChange, language: str, maximum_cis: int) -> dict[st
         "impact": change.impact,
         "urgency": change.urgency,
         "priority": change.priority,
-        "title": pick(change.title, language),
-        "description": pick(change.description, language),
+        "title": cut(pick(change.title, language), TITLE_LIMIT),
+        "description": cut(pick(change.description, language), DESCRIPTION_LIMIT),
         "started_at": render_instant(change.started_at),
         "detected_at": render_instant(change.detected_at),
         "acknowledged_at": _instant(change.acknowledged_at),

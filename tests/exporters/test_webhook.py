@@ -99,7 +99,8 @@ def test_body_stays_under_twenty_kilobytes_and_flags_the_cut() -> None:
     body = render_body(change(cis=cis, description={"en": "d" * 30_000}))
     message = json.loads(body)["data"]
     assert len(body) < BODY_LIMIT_BYTES
-    assert (message["affected_ci_count"], message["affected_truncated"]) == (400, True)
+    assert (message["affected_ci_count"], message["affected_truncated"], len(message["description"])) == (400, True, 2000)
+    assert 25 <= len(message["cis"]) < 400
 
 
 @pytest.mark.parametrize("secret", [b"whsec_c2hvcnQ=", b"whsec_!!!", b"", b"plain"])
