@@ -1,4 +1,4 @@
-"""The tables, once for SQLite and PostgreSQL. Design and reasons: docs/reference/storage.md.
+"""The tables, once for SQLite and PostgreSQL. Design and reasons: docs/storage.md.
 
 Instants are integer milliseconds UTC in columns named `*_at`. Bodies are MessagePack, compressed where named so.
 Migrations under `migrations/` make exactly these tables; a test compares.
@@ -50,6 +50,7 @@ source = Table(
     Column("clock_offsets_ms", Text, nullable=False, server_default="[]"),  # JSON list, last five attempts
     Column("rejected_total", BigInteger, nullable=False, server_default="0"),
     Column("last_rejections", LargeBinary),  # MessagePack list of {path, reason, at}, at most 100
+    Column("dropped", LargeBinary),  # MessagePack list of {from, to, reason, at}: sequences that the source gave up, at most 100
     UniqueConstraint("kind", "name", "instance"),
 )
 report = Table(
@@ -124,7 +125,7 @@ identity_claim = Table(
     Column("state", Text, nullable=False, server_default="active"),  # active | historic | junk | quarantined | disputed
     Column("why", Text),
     Column("first_seen_at", BigInteger, nullable=False),
-    Column("last_seen_at", BigInteger, nullable=False),
+    Column("last_seen_at", BigInteger),  # NULL: still claimed; a claim that ended is historic and ended then
     Index(None, "kind", "value", "scope"),
 )
 recorded_claim = Table(
@@ -188,6 +189,8 @@ ci = Table(
     Column("name", Text, nullable=False),
     Column("zone", Text, nullable=False),
     Column("owner_ci_id", Text, ForeignKey("ci.id")),  # the host of a dependent CI
+    Column("local_key", Text),  # of a dependent CI: unique for its owner and class
+    Column("portable_key", Text),  # of a dependent CI that can move to another owner: unique for its class
     Column("lifecycle", Text, nullable=False),
     Column("presence", Text, nullable=False),
     Column("operation", Text, nullable=False, server_default="unknown"),
@@ -206,6 +209,8 @@ ci = Table(
     Index(None, "ci_class", "name"),
     Index(None, "owner_ci_id", "ci_class"),
     Index(None, "presence"),
+    Index("ix_ci_portable_key", "ci_class", "portable_key", sqlite_where=text("portable_key IS NOT NULL"),
+          postgresql_where=text("portable_key IS NOT NULL")),
 )
 search_value = Table(
     "search_value", metadata,
@@ -259,7 +264,8 @@ difference = Table(
     Column("closed_at", BigInteger),
     Column("ignore_until", BigInteger),
     Column("decision_id", Text),
-    Column("trail", LargeBinary, nullable=False),  # MessagePack list of [at, observed], at most 100
+    Column("trail", LargeBinary, nullable=False),  # MessagePack list of [at, observed, is_back], at most 100
+    Column("rejected_values", LargeBinary),  # MessagePack list: values that stay rejected if they come again
     Column("version", BigInteger, nullable=False, server_default="1"),
     # rejected, ignored, pinned and held are still of the subject: a repeat finds its row instead of opening another.
     Index("uq_difference_subject", "ci_id", "kind", "attribute", unique=True,
@@ -426,12 +432,16 @@ series = Table(
     UniqueConstraint("source_id", "subject_ref", "name", "labels"),
 )
 chunk = Table(
-    "chunk", metadata,
-    Column("series_id", Id, ForeignKey("series.id"), primary_key=True),
-    Column("start_at", BigInteger, primary_key=True),
+    "chunk", metadata,  # samples of all series of one table over a span: one row a report, joined to hours by the sweep
+    Column("id", Id, primary_key=True),
+    Column("source_id", Id, ForeignKey("source.id"), nullable=False),
+    Column("table_digest", Text, nullable=False),
+    Column("start_at", BigInteger, nullable=False),
     Column("end_at", BigInteger, nullable=False),
-    Column("count", Integer, nullable=False),
-    Column("body", LargeBinary, nullable=False),
+    Column("count", Integer, nullable=False),  # instants
+    Column("body", LargeBinary, nullable=False),  # zstd of MessagePack [times, [values by series]], both as differences
+    Index(None, "source_id", "table_digest", "start_at"),
+    Index(None, "end_at"),
 )
 
 # --- people, tokens, settings ----------------------------------------------------------------------------------------
