@@ -35,7 +35,8 @@ Id = BigInteger().with_variant(Integer, "sqlite")
 
 # --- who reports -----------------------------------------------------------------------------------------------------
 source = Table(
-    "source", metadata,
+    "source",
+    metadata,
     Column("id", Id, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("name", Text, nullable=False),
@@ -54,7 +55,8 @@ source = Table(
     UniqueConstraint("kind", "name", "instance"),
 )
 report = Table(
-    "report", metadata,
+    "report",
+    metadata,
     Column("id", Id, primary_key=True),
     Column("source_id", Id, ForeignKey("source.id"), nullable=False),
     Column("sequence", BigInteger, nullable=False),
@@ -68,7 +70,8 @@ report = Table(
     Index(None, "received_at"),
 )
 section = Table(
-    "section", metadata,
+    "section",
+    metadata,
     Column("source_id", Id, ForeignKey("source.id"), primary_key=True),
     Column("name", Text, primary_key=True),
     Column("digest", Text),
@@ -84,12 +87,14 @@ section = Table(
 
 # --- what is observed ------------------------------------------------------------------------------------------------
 content = Table(
-    "content", metadata,
+    "content",
+    metadata,
     Column("hash", LargeBinary, primary_key=True),  # SHA-256 of the canonical MessagePack
     Column("body", LargeBinary, nullable=False),
 )
 source_record = Table(
-    "source_record", metadata,
+    "source_record",
+    metadata,
     Column("id", Id, primary_key=True),
     Column("source_id", Id, ForeignKey("source.id"), nullable=False),
     Column("section", Text, nullable=False),
@@ -109,14 +114,16 @@ source_record = Table(
     Column("link_made_by", Text),  # engine | a person
     Column("link_evidence", LargeBinary),  # MessagePack: rule, identifiers used, ignored and why, candidates rejected
     Column("linked_at", BigInteger),
-    Index("uq_source_record_ref", "source_id", "ref", unique=True, sqlite_where=text("closed_at IS NULL"),
-          postgresql_where=text("closed_at IS NULL")),
+    Index(
+        "uq_source_record_ref", "source_id", "ref", unique=True, sqlite_where=text("closed_at IS NULL"), postgresql_where=text("closed_at IS NULL")
+    ),
     Index(None, "ci_id"),
     Index(None, "owner_record_id"),
     Index(None, "source_id", "section"),
 )
 identity_claim = Table(
-    "identity_claim", metadata,
+    "identity_claim",
+    metadata,
     Column("record_id", Id, ForeignKey("source_record.id"), primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("scope", Text, primary_key=True),
@@ -129,7 +136,8 @@ identity_claim = Table(
     Index(None, "kind", "value", "scope"),
 )
 recorded_claim = Table(
-    "recorded_claim", metadata,
+    "recorded_claim",
+    metadata,
     Column("ci_id", Text, ForeignKey("ci.id"), primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("scope", Text, primary_key=True),
@@ -137,14 +145,16 @@ recorded_claim = Table(
     Index(None, "kind", "value", "scope"),
 )
 quarantined_value = Table(
-    "quarantined_value", metadata,
+    "quarantined_value",
+    metadata,
     Column("kind", Text, primary_key=True),
     Column("scope", Text, primary_key=True),
     Column("value", Text, primary_key=True),
     Column("since_at", BigInteger, nullable=False),
 )
 identity_constraint = Table(
-    "identity_constraint", metadata,
+    "identity_constraint",
+    metadata,
     Column("id", Id, primary_key=True),
     Column("kind", Text, nullable=False),  # must_link | cannot_link
     Column("left_record_id", Id, ForeignKey("source_record.id"), nullable=False),
@@ -155,14 +165,16 @@ identity_constraint = Table(
     Index(None, "right_record_id"),
 )
 observation_history = Table(
-    "observation_history", metadata,
+    "observation_history",
+    metadata,
     Column("record_id", Id, ForeignKey("source_record.id"), primary_key=True),
     Column("observed_at", BigInteger, primary_key=True),
     Column("content_hash", LargeBinary),  # None: the item left its section at that instant
     Column("known_from", BigInteger, nullable=False),
 )
 relation = Table(
-    "relation", metadata,
+    "relation",
+    metadata,
     Column("id", Id, primary_key=True),
     Column("type", Text, nullable=False),
     Column("from_ci_id", Text, ForeignKey("ci.id")),
@@ -182,7 +194,8 @@ relation = Table(
 
 # --- configuration items ---------------------------------------------------------------------------------------------
 ci = Table(
-    "ci", metadata,
+    "ci",
+    metadata,
     Column("id", Text, primary_key=True),  # UUIDv7
     Column("number", BigInteger, nullable=False, unique=True),
     Column("ci_class", Text, nullable=False),
@@ -209,18 +222,25 @@ ci = Table(
     Index(None, "ci_class", "name"),
     Index(None, "owner_ci_id", "ci_class"),
     Index(None, "presence"),
-    Index("ix_ci_portable_key", "ci_class", "portable_key", sqlite_where=text("portable_key IS NOT NULL"),
-          postgresql_where=text("portable_key IS NOT NULL")),
+    Index(
+        "ix_ci_portable_key",
+        "ci_class",
+        "portable_key",
+        sqlite_where=text("portable_key IS NOT NULL"),
+        postgresql_where=text("portable_key IS NOT NULL"),
+    ),
 )
 search_value = Table(
-    "search_value", metadata,
+    "search_value",
+    metadata,
     Column("ci_id", Text, ForeignKey("ci.id"), primary_key=True),
     Column("attribute", Text, primary_key=True),  # declared `indexed`, or tag.NAME
     Column("value", Text, primary_key=True),  # lower case
     Index(None, "attribute", "value"),
 )
 pin = Table(
-    "pin", metadata,
+    "pin",
+    metadata,
     Column("ci_id", Text, ForeignKey("ci.id"), primary_key=True),
     Column("attribute", Text, primary_key=True),
     Column("value", LargeBinary, nullable=False),
@@ -230,7 +250,8 @@ pin = Table(
     Column("decision_id", Text, nullable=False),
 )
 history = Table(
-    "history", metadata,
+    "history",
+    metadata,
     Column("id", Id, primary_key=True),
     Column("ci_id", Text, ForeignKey("ci.id"), nullable=False),
     Column("layer", Text, nullable=False),  # observed | recorded | relation | presence | lifecycle | identity
@@ -248,7 +269,8 @@ history = Table(
 
 # --- review ----------------------------------------------------------------------------------------------------------
 difference = Table(
-    "difference", metadata,
+    "difference",
+    metadata,
     Column("id", Text, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("ci_id", Text, ForeignKey("ci.id"), nullable=False),
@@ -268,13 +290,20 @@ difference = Table(
     Column("rejected_values", LargeBinary),  # MessagePack list: values that stay rejected if they come again
     Column("version", BigInteger, nullable=False, server_default="1"),
     # rejected, ignored, pinned and held are still of the subject: a repeat finds its row instead of opening another.
-    Index("uq_difference_subject", "ci_id", "kind", "attribute", unique=True,
-          sqlite_where=text("state IN ('open','rejected','ignored','pinned','held')"),
-          postgresql_where=text("state IN ('open','rejected','ignored','pinned','held')")),
+    Index(
+        "uq_difference_subject",
+        "ci_id",
+        "kind",
+        "attribute",
+        unique=True,
+        sqlite_where=text("state IN ('open','rejected','ignored','pinned','held')"),
+        postgresql_where=text("state IN ('open','rejected','ignored','pinned','held')"),
+    ),
     Index(None, "state", "group_key"),
 )
 review_case = Table(
-    "review_case", metadata,
+    "review_case",
+    metadata,
     Column("id", Text, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("case_key", Text, nullable=False),  # what makes it the same case
@@ -284,11 +313,11 @@ review_case = Table(
     Column("opened_at", BigInteger, nullable=False),
     Column("closed_at", BigInteger),
     Column("decision_id", Text),
-    Index("uq_review_case_open", "kind", "case_key", unique=True, sqlite_where=text("state = 'open'"),
-          postgresql_where=text("state = 'open'")),
+    Index("uq_review_case_open", "kind", "case_key", unique=True, sqlite_where=text("state = 'open'"), postgresql_where=text("state = 'open'")),
 )
 decision = Table(
-    "decision", metadata,
+    "decision",
+    metadata,
     Column("id", Text, primary_key=True),
     Column("kind", Text, nullable=False),  # accept | reject | ignore | undo | record | merge | ...
     Column("made_by", Text, nullable=False),  # person:NAME | policy:NAME | token:NAME
@@ -299,7 +328,8 @@ decision = Table(
     Column("subject", LargeBinary, nullable=False),  # MessagePack: what was decided on, and all that undo needs
 )
 audit = Table(
-    "audit", metadata,
+    "audit",
+    metadata,
     Column("id", Id, primary_key=True),
     Column("at", BigInteger, nullable=False),
     Column("actor", Text, nullable=False),
@@ -312,7 +342,8 @@ audit = Table(
 
 # --- states, services, incidents -------------------------------------------------------------------------------------
 check_state = Table(
-    "check_state", metadata,  # the newest observation of each check of each subject by each source
+    "check_state",
+    metadata,  # the newest observation of each check of each subject by each source
     Column("id", Id, primary_key=True),
     Column("ci_id", Text, ForeignKey("ci.id"), nullable=False),
     Column("check_name", Text, nullable=False),
@@ -327,7 +358,8 @@ check_state = Table(
     UniqueConstraint("ci_id", "check_name", "source_id"),
 )
 transition = Table(
-    "transition", metadata,
+    "transition",
+    metadata,
     Column("id", Id, primary_key=True),
     Column("ci_id", Text, ForeignKey("ci.id"), nullable=False),
     Column("check_name", Text, nullable=False),
@@ -339,7 +371,8 @@ transition = Table(
     Index(None, "ci_id", "check_name", "at"),
 )
 service_definition = Table(
-    "service_definition", metadata,  # every version that was ever in force
+    "service_definition",
+    metadata,  # every version that was ever in force
     Column("id", Id, primary_key=True),
     Column("service_id", Text, nullable=False),
     Column("document", Text, nullable=False),  # the YAML as applied
@@ -349,7 +382,8 @@ service_definition = Table(
     Index(None, "service_id", "in_force_from"),
 )
 service_state = Table(
-    "service_state", metadata,
+    "service_state",
+    metadata,
     Column("service_id", Text, primary_key=True),
     Column("state", Text, nullable=False),
     Column("since_at", BigInteger, nullable=False),
@@ -357,7 +391,8 @@ service_state = Table(
     Column("figures", LargeBinary),  # MessagePack of the last availability results by window
 )
 incident = Table(
-    "incident", metadata,
+    "incident",
+    metadata,
     Column("id", Text, primary_key=True),
     Column("number", BigInteger, nullable=False, unique=True),
     Column("incident_key", Text, nullable=False),
@@ -377,13 +412,18 @@ incident = Table(
     Column("resolution_reason", Text),
     Column("sequence", Integer, nullable=False, server_default="0"),
     Column("body", LargeBinary, nullable=False),  # MessagePack: conditions, services, recent changes
-    Index("uq_incident_open", "incident_key", unique=True,
-          sqlite_where=text("state IN ('pending','open','acknowledged')"),
-          postgresql_where=text("state IN ('pending','open','acknowledged')")),
+    Index(
+        "uq_incident_open",
+        "incident_key",
+        unique=True,
+        sqlite_where=text("state IN ('pending','open','acknowledged')"),
+        postgresql_where=text("state IN ('pending','open','acknowledged')"),
+    ),
     Index(None, "state"),
 )
 incident_event = Table(
-    "incident_event", metadata,
+    "incident_event",
+    metadata,
     Column("id", Id, primary_key=True),
     Column("incident_id", Text, ForeignKey("incident.id"), nullable=False),
     Column("sequence", Integer, nullable=False),
@@ -394,7 +434,8 @@ incident_event = Table(
     UniqueConstraint("incident_id", "sequence"),
 )
 delivery = Table(
-    "delivery", metadata,
+    "delivery",
+    metadata,
     Column("id", Text, primary_key=True),  # the idempotency key
     Column("target", Text, nullable=False),
     Column("incident_id", Text, ForeignKey("incident.id"), nullable=False),
@@ -415,13 +456,15 @@ delivery = Table(
 
 # --- metrics ---------------------------------------------------------------------------------------------------------
 series_table = Table(
-    "series_table", metadata,
+    "series_table",
+    metadata,
     Column("digest", Text, primary_key=True),
     Column("source_id", Id, ForeignKey("source.id"), primary_key=True),
     Column("series_ids", LargeBinary, nullable=False),  # MessagePack list, by position
 )
 series = Table(
-    "series", metadata,
+    "series",
+    metadata,
     Column("id", Id, primary_key=True),
     Column("source_id", Id, ForeignKey("source.id"), nullable=False),
     Column("subject_ref", Text, nullable=False),
@@ -432,7 +475,8 @@ series = Table(
     UniqueConstraint("source_id", "subject_ref", "name", "labels"),
 )
 chunk = Table(
-    "chunk", metadata,  # samples of all series of one table over a span: one row a report, joined to hours by the sweep
+    "chunk",
+    metadata,  # samples of all series of one table over a span: one row a report, joined to hours by the sweep
     Column("id", Id, primary_key=True),
     Column("source_id", Id, ForeignKey("source.id"), nullable=False),
     Column("table_digest", Text, nullable=False),
@@ -446,7 +490,8 @@ chunk = Table(
 
 # --- people, tokens, settings ----------------------------------------------------------------------------------------
 account = Table(
-    "account", metadata,
+    "account",
+    metadata,
     Column("name", Text, primary_key=True),
     Column("role", Text, nullable=False),
     Column("password_hash", Text),  # argon2id
@@ -455,7 +500,8 @@ account = Table(
     Column("created_at", BigInteger, nullable=False),
 )
 token = Table(
-    "token", metadata,
+    "token",
+    metadata,
     Column("id", Text, primary_key=True),
     Column("kind", Text, nullable=False),  # enrolment | source | api | sign_in
     Column("hash", LargeBinary, nullable=False, unique=True),  # SHA-256: tokens are 256 random bits
@@ -470,7 +516,8 @@ token = Table(
     Column("last_used_at", BigInteger),
 )
 session = Table(
-    "session", metadata,
+    "session",
+    metadata,
     Column("hash", LargeBinary, primary_key=True),
     Column("account", Text, ForeignKey("account.name"), nullable=False),
     Column("csrf", Text, nullable=False),
@@ -478,19 +525,22 @@ session = Table(
     Column("expires_at", BigInteger, nullable=False),
 )
 setting = Table(
-    "setting", metadata,
+    "setting",
+    metadata,
     Column("name", Text, primary_key=True),
     Column("value", LargeBinary, nullable=False),
 )
 lease = Table(
-    "lease", metadata,
+    "lease",
+    metadata,
     Column("name", Text, primary_key=True),
     Column("holder", Text, nullable=False),
     Column("fencing_token", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
 )
 collector_liveness = Table(
-    "collector_liveness", metadata,  # the collector's own running times; gaps are unknown (collector_gap)
+    "collector_liveness",
+    metadata,  # the collector's own running times; gaps are unknown (collector_gap)
     Column("id", Id, primary_key=True),
     Column("started_at", BigInteger, nullable=False),
     Column("last_at", BigInteger, nullable=False),
