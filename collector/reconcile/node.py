@@ -5,7 +5,7 @@ Internal to identification (`identify.py`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from collector.reconcile.claim import BOOT_KIND
@@ -30,7 +30,10 @@ class Boot:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """`usable`: what may link now. `opposable`: what may contradict (quarantined values too). `past`: historic claims."""
+    """`usable`: what may link now. `opposable`: what may contradict (quarantined values too). `past`: historic claims.
+
+    `tombstone`: the disposed CI to which this node belongs and stays, as it was not seen since.
+    """
 
     index: int
     order_key: tuple[object, ...]
@@ -44,6 +47,7 @@ class Node:
     past: tuple[Claim, ...]
     boots: tuple[Boot, ...]
     claims: tuple[Claim, ...] = field(repr=False)
+    tombstone: str | None = None
 
     @property
     def source_text(self) -> str:
@@ -63,14 +67,15 @@ class Node:
         )
 
 
-def record_node(index: int, record: RecordView, catalogue: ClassCatalogue, barred: Collection[ClaimKey]) -> Node:
+def record_node(index: int, record: RecordView, catalogue: ClassCatalogue, barred: Collection[ClaimKey], *, tombstone: str | None = None) -> Node:
     """The node of a source record; `barred` values are quarantined."""
-    return _node(index, ("1", *record.order_key), record.claims, catalogue, barred, record=record, ci=None)
+    return _node(index, ("1", *record.order_key), record.claims, catalogue, barred, record=record, ci=None, tombstone=tombstone)
 
 
 def recorded_node(index: int, ci: KnownCi, catalogue: ClassCatalogue, barred: Collection[ClaimKey]) -> Node:
     """The node of a CI's recorded side."""
-    return _node(index, ("0", str(ci.number), ci.id), ci.claims, catalogue, barred, record=None, ci=ci)
+    tombstone = ci.id if ci.lifecycle == "disposed" else None
+    return _node(index, ("0", str(ci.number), ci.id), ci.claims, catalogue, barred, record=None, ci=ci, tombstone=tombstone)
 
 
 def _node(
@@ -82,6 +87,7 @@ def _node(
     *,
     record: RecordView | None,
     ci: KnownCi | None,
+    tombstone: str | None,
 ) -> Node:
     side = record if record is not None else ci
     assert side is not None
@@ -100,12 +106,13 @@ def _node(
         past=tuple(claim for claim in claims if claim.state == "historic" and claim.kind != BOOT_KIND and claim.key not in barred),
         boots=_boots(claims, record),
         claims=claims,
+        tombstone=tombstone,
     )
 
 
-def _by_kind(claims: object) -> dict[str, Values]:
+def _by_kind(claims: Iterable[Claim]) -> dict[str, Values]:
     found: dict[str, set[tuple[str, str]]] = {}
-    for claim in claims:  # type: ignore[attr-defined]  # an iterable of claims
+    for claim in claims:
         found.setdefault(claim.kind, set()).add((claim.scope, claim.value))
     return {kind: frozenset(values) for kind, values in found.items()}
 

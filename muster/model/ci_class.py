@@ -64,7 +64,11 @@ class IdentificationRule(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CiClass(Struct, frozen=True, forbid_unknown_fields=True):
-    """A class as its file gives it; `ClassCatalogue` resolves parents."""
+    """A class as its file gives it; `ClassCatalogue` resolves parents.
+
+    `governed_when`: of a governed class, only items whose attributes have one of these values (or do not tell) come and go under
+    change control, and not those whose name matches one of the shell patterns in `ungoverned_names`.
+    """
 
     label: dict[str, str]
     family: Family = "any"
@@ -73,6 +77,8 @@ class CiClass(Struct, frozen=True, forbid_unknown_fields=True):
     is_abstract: bool = False
     is_recorded_only: bool = False
     control: ControlLevel = "governed"
+    governed_when: dict[str, list[str]] = {}
+    ungoverned_names: list[str] = []
     portable: bool = False
     local_key: list[str] = []
     name_from: list[str] = []
@@ -139,6 +145,8 @@ def _resolve(name: str, classes: Mapping[str, CiClass], seen: tuple[str, ...] = 
         identification=own.identification or parent.identification,
         name_from=own.name_from or parent.name_from,
         local_key=own.local_key or parent.local_key,
+        governed_when=own.governed_when or parent.governed_when,
+        ungoverned_names=own.ungoverned_names or parent.ungoverned_names,
         is_dependent=own.is_dependent or parent.is_dependent,
         reachability=own.reachability or parent.reachability,
         own_check=own.own_check or parent.own_check,
