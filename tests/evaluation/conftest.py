@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, insert, select, update
+from sqlalchemy import insert, select, update
 
 from collector.evaluation import Evaluation, EvaluationSettings, Surroundings
 from collector.incidents.incident import Change
 from collector.incidents.target_document import ConfiguredTarget
 from collector.store import schema
+from collector.store.engine import Database, open_database
 from collector.store.service import apply_services, load_records
+from collector.store.writer import Writer
 from muster.clock import FakeClock
 from muster.model.ci_class import load_catalogue
 from muster.ports import CiRef
 from tests.evaluation.oracle import ORACLE
 from tests.support.postgresql_server import engine_url
 
-T = TypeVar("T")
 MINUTE = 60_000
 T0 = 1_772_359_200_000  # 2026-03-01T10:00:00Z
 
@@ -29,19 +30,21 @@ T0 = 1_772_359_200_000  # 2026-03-01T10:00:00Z
 class Estate:
     """What tests do to the store, and the evaluation that reads it."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, database: Database, writer: Writer) -> None:
+        self.database = database
+        self.engine = database.writing
+        self.transaction = writer.run
         self.clock = FakeClock(T0)
         self.targets: list[ConfiguredTarget] = []
         self.pokes = 0
         self.settings = EvaluationSettings(figures_every_seconds=0)
-        with engine.begin() as connection:
+        with self.engine.begin() as connection:
             connection.execute(insert(schema.source).values(id=1, kind="sweep", name="probe", instance="i", zone="berlin", created_at=0))
 
     def evaluation(self) -> Evaluation:
         return Evaluation(
             Surroundings(
-                connect=self.engine.connect,
+                connect=self.database.connect,
                 transaction=self.transaction,
                 find_query=self.find_query,
                 engine=ORACLE,
@@ -53,15 +56,11 @@ class Estate:
             self.settings,
         )
 
-    async def transaction(self, work: Callable[[Connection], T]) -> T:
-        with self.engine.begin() as connection:
-            return work(connection)
-
     def count_poke(self) -> None:
         self.pokes += 1
 
     def find_query(self, query: str) -> Iterable[CiRef]:
-        with self.engine.connect() as connection:
+        with self.database.connect() as connection:
             rows = connection.execute(select(schema.ci).where(schema.ci.c.ci_class == query.removeprefix("class:")).order_by(schema.ci.c.number))
             return [CiRef(id=row.id, number=row.number, ci_class=row.ci_class, name=row.name) for row in rows]
 
@@ -117,7 +116,7 @@ class Estate:
             apply_services(connection, by_id, now=self.clock.now_ms(), applied_by="person:kim", removes_absent=removes_absent)
 
     def record(self, service: str = "shop") -> Any:
-        with self.engine.connect() as connection:
+        with self.database.connect() as connection:
             return load_records(connection)[service]
 
     def types(self, changes: list[Change]) -> list[tuple[str, str]]:
@@ -129,7 +128,10 @@ class Estate:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def estate(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Estate]:
-    engine = create_engine(engine_url(request.param, tmp_path))
-    schema.metadata.create_all(engine)
-    yield Estate(engine)
-    engine.dispose()
+    database = open_database(engine_url(request.param, tmp_path))
+    schema.metadata.create_all(database.writing)
+    writer = Writer(database)
+    writer.start()
+    yield Estate(database, writer)
+    writer.stop()
+    database.close()

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
-from typing import TypeVar
-
-from sqlalchemy import Connection, create_engine
 
 from collector.incidents.outbox import Outbox, OutboxSettings
+from collector.store.engine import open_database
+from collector.store.writer import Writer
 from muster.clock import SystemClock
 from tests.incidents.sample import webhook
 
-T = TypeVar("T")
-
 
 def main(store: str, url: str) -> None:
-    engine = create_engine(store)
+    writer = Writer(open_database(store))
+    writer.start()
+    asyncio.run(deliver(writer, url))
 
-    async def transaction(work: Callable[[Connection], T]) -> T:
-        with engine.begin() as connection:
-            return work(connection)
 
-    outbox = Outbox(transaction, [webhook(url)], clock=SystemClock(), settings=OutboxSettings(idle_seconds=0.05, schedule_seconds=(0.05,) * 9))
-    asyncio.run(outbox.run())
+async def deliver(writer: Writer, url: str) -> None:
+    settings = OutboxSettings(idle_seconds=0.05, schedule_seconds=(0.05,) * 9)
+    await Outbox(writer.run, [webhook(url)], clock=SystemClock(), settings=settings).run()
 
 
 if __name__ == "__main__":
