@@ -22,6 +22,7 @@ from muster.model.ci_class import CiClass
 from muster.model.state import DifferenceKind, Presence
 
 _IDENTITY_ATTRIBUTES = frozenset({"serial", "mac", "permanent_mac", "board.serial", "chassis.serial"})
+_MINOR_ATTRIBUTES = frozenset({"description", "alias", "time_zone", "bios.version"})
 _EXPOSING_CLASSES = frozenset({"listening_service", "local_account", "certificate"})
 _CRITICAL = frozenset({"critical", "high", "1", "mission critical", "tier 1"})
 
@@ -146,9 +147,10 @@ def value_token(value: Any) -> str:
 
 def risk_of(ci_class: CiClass, kind: DifferenceKind, attribute: str, *, criticality: str = "", service_count: int = 0) -> int:
     """0 low to 3 high: what it is, raised by one for a critical CI or one that services depend on."""
+    is_whole = kind in ("new_ci", "absent_ci") and not ci_class.is_dependent
     risk = 1
-    if attribute in _IDENTITY_ATTRIBUTES or kind == "class_changed" or (kind in ("new_ci", "absent_ci") and not ci_class.is_dependent) or ci_class.name in _EXPOSING_CLASSES:
+    if attribute in _IDENTITY_ATTRIBUTES or kind == "class_changed" or is_whole or ci_class.name in _EXPOSING_CLASSES:
         risk = 2
-    elif kind == "changed_attribute" and attribute in ("description", "alias", "time_zone", "bios.version"):
+    elif attribute in _MINOR_ATTRIBUTES:
         risk = 0
     return min(3, risk + (criticality.casefold() in _CRITICAL or service_count > 0))

@@ -1,0 +1,52 @@
+"""The life of cases: one open case for each finding, resolved by itself when the finding is gone, never re-opened against a person's word."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from msgspec import Struct
+
+from collector.reconcile.record import CaseSeed
+from muster.model.state import CaseKind, CaseState
+
+# A replacement or a resurrection is an event: that nothing shows it any more does not settle it.
+_STAYS_OPEN: frozenset[CaseKind] = frozenset({"replacement", "resurrection", "mass_loss", "quarantine"})
+
+
+class StoredCase(Struct, frozen=True):
+    """A case as stored: open ones whose members were looked at, and decided ones with the keys that were found again."""
+
+    id: str
+    kind: CaseKind
+    key: str
+    state: CaseState
+    record_ids: tuple[int, ...] = ()
+    decided_by_person: bool = False
+
+
+class CaseChanges(Struct, frozen=True):
+    """What to write: cases to open, open ones whose members changed (with their id), and ids of those resolved by themselves."""
+
+    opened: tuple[CaseSeed, ...] = ()
+    updated: tuple[tuple[str, CaseSeed], ...] = ()
+    resolved: tuple[str, ...] = ()
+
+
+def advance_cases(stored: Sequence[StoredCase], seeds: Iterable[CaseSeed], looked_at: Collection[int]) -> CaseChanges:
+    """What becomes of the cases around one neighbourhood; `looked_at`: its record ids.
+
+    A case is resolved by itself only when every member was looked at and nothing shows it any more. A dismissed one stays so.
+    """
+    wanted = {(seed.kind, seed.key): seed for seed in seeds}
+    updated, resolved = [], []
+    known = {(each.kind, each.key) for each in stored if each.state == "open" or each.decided_by_person}
+    opened = [wanted[key] for key in sorted(wanted) if key not in known]
+    for each in sorted(stored, key=lambda each: each.id):
+        if each.state != "open":
+            continue
+        seed = wanted.get((each.kind, each.key))
+        if seed is not None:
+            updated += [(each.id, seed)] if set(seed.record_ids) != set(each.record_ids) else []
+        elif each.kind not in _STAYS_OPEN and each.record_ids and set(each.record_ids) <= set(looked_at):
+            resolved.append(each.id)
+    return CaseChanges(tuple(opened), tuple(updated), tuple(resolved))
