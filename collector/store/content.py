@@ -1,0 +1,47 @@
+"""Bodies of attributes by the SHA-256 of their canonical MessagePack: what is equal anywhere is stored once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from collector.store.schema import content
+from collector.store.statement import insert_missing, parts
+
+_encoder = msgspec.msgpack.Encoder(order="deterministic")
+_decode = msgspec.msgpack.Decoder().decode
+
+
+def encode(value: Any) -> bytes:
+    """Canonical MessagePack: equal values give equal bytes."""
+    return _encoder.encode(value)
+
+
+def decode(body: bytes | None) -> Any:
+    """The value of a column; None for NULL."""
+    return None if body is None else _decode(body)
+
+
+def hash_body(body: bytes) -> bytes:
+    return hashlib.sha256(body).digest()
+
+
+def save_contents(connection: Connection, bodies: Mapping[bytes, bytes]) -> None:
+    """Keep bodies by their hash; those that are there already cost nothing more."""
+    known: set[bytes] = set()
+    for part in parts(bodies):
+        known.update(connection.execute(select(content.c.hash).where(content.c.hash.in_(part))).scalars())
+    insert_missing(connection, content, [{"hash": key, "body": body} for key, body in bodies.items() if key not in known])
+
+
+def load_contents(connection: Connection, hashes: Iterable[bytes | None], cache: dict[bytes, Any] | None = None) -> dict[bytes, Any]:
+    """The decoded values by hash; into `cache`, whose entries are not read again."""
+    found = cache if cache is not None else {}
+    for part in parts({key for key in hashes if key is not None and key not in found}):
+        for key, body in connection.execute(select(content.c.hash, content.c.body).where(content.c.hash.in_(part))):
+            found[bytes(key)] = _decode(body)
+    return found

@@ -1,0 +1,48 @@
+"""The few statements that SQLite and PostgreSQL spell differently, and lists cut to what one statement takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Table, bindparam, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+T = TypeVar("T")
+VALUES_PER_STATEMENT = 500
+
+
+def parts(values: Iterable[T], size: int = VALUES_PER_STATEMENT) -> Iterator[list[T]]:
+    """The values in lists that one `IN` takes."""
+    known = list(values)
+    for start in range(0, len(known), size):
+        yield known[start : start + size]
+
+
+def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert what is not there yet; rows whose key exists stay as they are."""
+    if rows:
+        connection.execute(_insert(connection, table).on_conflict_do_nothing(), list(rows))
+
+
+def insert_or_replace(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert, and where the primary key exists write the other columns anew. All rows have the same columns."""
+    if not rows:
+        return
+    statement = _insert(connection, table)
+    keys = [column.name for column in table.primary_key]
+    written = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=written), list(rows))
+
+
+def update_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, key: str = "id") -> None:
+    """One prepared update for many rows of the same columns, found by one key column."""
+    if not rows:
+        return
+    names = [name for name in rows[0] if name != key]
+    statement = update(table).where(table.c[key] == bindparam("key_")).values({name: bindparam(f"{name}_") for name in names})
+    connection.execute(statement, [{"key_": row[key], **{f"{name}_": row[name] for name in names}} for row in rows])
+
+
+def _insert(connection: Connection, table: Table) -> Any:
+    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
