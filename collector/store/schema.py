@@ -82,7 +82,10 @@ section = Table(
     Column("interval_seconds", Integer, nullable=False),
     Column("observed_at", BigInteger, nullable=False),  # of the content in force
     Column("confirmed_at", BigInteger, nullable=False),  # freshness lives here
+    Column("missing_count", Integer, nullable=False, server_default="0"),  # items missed and not yet absent: each confirmation counts
     Column("held", Boolean, nullable=False, server_default=text("false")),  # mass-loss brake
+    Column("held_digest", Text),  # of the content that the brake keeps out
+    Column("is_released", Boolean, nullable=False, server_default=text("false")),  # a person let the loss through
 )
 
 # --- what is observed ------------------------------------------------------------------------------------------------
@@ -190,6 +193,12 @@ relation = Table(
     Index(None, "from_ci_id"),
     Index(None, "to_ci_id"),
     Index(None, "source_id", "section"),
+    Index(
+        "ix_relation_pending",
+        "id",
+        sqlite_where=text("valid_to IS NULL AND (from_ci_id IS NULL OR to_ci_id IS NULL)"),
+        postgresql_where=text("valid_to IS NULL AND (from_ci_id IS NULL OR to_ci_id IS NULL)"),
+    ),
 )
 
 # --- configuration items ---------------------------------------------------------------------------------------------
@@ -203,7 +212,6 @@ ci = Table(
     Column("zone", Text, nullable=False),
     Column("owner_ci_id", Text, ForeignKey("ci.id")),  # the host of a dependent CI
     Column("local_key", Text),  # of a dependent CI: unique for its owner and class
-    Column("portable_key", Text),  # of a dependent CI that can move to another owner: unique for its class
     Column("lifecycle", Text, nullable=False),
     Column("presence", Text, nullable=False),
     Column("operation", Text, nullable=False, server_default="unknown"),
@@ -222,13 +230,14 @@ ci = Table(
     Index(None, "ci_class", "name"),
     Index(None, "owner_ci_id", "ci_class"),
     Index(None, "presence"),
-    Index(
-        "ix_ci_portable_key",
-        "ci_class",
-        "portable_key",
-        sqlite_where=text("portable_key IS NOT NULL"),
-        postgresql_where=text("portable_key IS NOT NULL"),
-    ),
+)
+portable_key = Table(
+    "portable_key",
+    metadata,  # what recognises a dependent CI in another owner: world wide name, vendor and serial
+    Column("ci_class", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("ci_id", Text, ForeignKey("ci.id"), primary_key=True),
+    Index(None, "ci_id"),
 )
 search_value = Table(
     "search_value",
@@ -288,6 +297,7 @@ difference = Table(
     Column("decision_id", Text),
     Column("trail", LargeBinary, nullable=False),  # MessagePack list of [at, observed, is_back], at most 100
     Column("rejected_values", LargeBinary),  # MessagePack list: values that stay rejected if they come again
+    Column("next_at", BigInteger),  # when time alone may change it
     Column("version", BigInteger, nullable=False, server_default="1"),
     # rejected, ignored, pinned and held are still of the subject: a repeat finds its row instead of opening another.
     Index(
@@ -300,6 +310,7 @@ difference = Table(
         postgresql_where=text("state IN ('open','rejected','ignored','pinned','held')"),
     ),
     Index(None, "state", "group_key"),
+    Index(None, "next_at"),
 )
 review_case = Table(
     "review_case",
@@ -327,6 +338,13 @@ decision = Table(
     Column("undone_by", Text),
     Column("subject", LargeBinary, nullable=False),  # MessagePack: what was decided on, and all that undo needs
 )
+case_member = Table(
+    "case_member",
+    metadata,  # the source records that a case is about
+    Column("case_id", Text, ForeignKey("review_case.id"), primary_key=True),
+    Column("record_id", Id, ForeignKey("source_record.id"), primary_key=True),
+    Index(None, "record_id"),
+)
 audit = Table(
     "audit",
     metadata,
@@ -353,7 +371,7 @@ check_state = Table(
     Column("last_at", BigInteger, nullable=False),
     Column("interval_seconds", Integer, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
-    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("failures", Integer, nullable=False, server_default="0"),  # the last three observations as bits, the newest lowest; 1: down
     Column("first_failure_at", BigInteger),
     UniqueConstraint("ci_id", "check_name", "source_id"),
 )

@@ -42,7 +42,6 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("zone", sa.Text(), nullable=False),
         sa.Column("owner_ci_id", sa.Text(), nullable=True),
         sa.Column("local_key", sa.Text(), nullable=True),
-        sa.Column("portable_key", sa.Text(), nullable=True),
         sa.Column("lifecycle", sa.Text(), nullable=False),
         sa.Column("presence", sa.Text(), nullable=False),
         sa.Column("operation", sa.Text(), server_default="unknown", nullable=False),
@@ -65,14 +64,6 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
     )
     op.create_index(op.f("ix_ci_ci_class_name"), "ci", ["ci_class", "name"], unique=False)
     op.create_index(op.f("ix_ci_owner_ci_id_ci_class"), "ci", ["owner_ci_id", "ci_class"], unique=False)
-    op.create_index(
-        "ix_ci_portable_key",
-        "ci",
-        ["ci_class", "portable_key"],
-        unique=False,
-        sqlite_where=sa.text("portable_key IS NOT NULL"),
-        postgresql_where=sa.text("portable_key IS NOT NULL"),
-    )
     op.create_index(op.f("ix_ci_presence"), "ci", ["presence"], unique=False)
     op.create_table(
         "collector_liveness",
@@ -236,11 +227,13 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("decision_id", sa.Text(), nullable=True),
         sa.Column("trail", sa.LargeBinary(), nullable=False),
         sa.Column("rejected_values", sa.LargeBinary(), nullable=True),
+        sa.Column("next_at", sa.BigInteger(), nullable=True),
         sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
         sa.ForeignKeyConstraint(["ci_id"], ["ci.id"], name=op.f("fk_difference_ci_id")),
         sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_difference_source_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_difference")),
     )
+    op.create_index(op.f("ix_difference_next_at"), "difference", ["next_at"], unique=False)
     op.create_index(op.f("ix_difference_state_group_key"), "difference", ["state", "group_key"], unique=False)
     op.create_index(
         "uq_difference_subject",
@@ -316,6 +309,15 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.PrimaryKeyConstraint("ci_id", "attribute", name=op.f("pk_pin")),
     )
     op.create_table(
+        "portable_key",
+        sa.Column("ci_class", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("ci_id", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["ci_id"], ["ci.id"], name=op.f("fk_portable_key_ci_id")),
+        sa.PrimaryKeyConstraint("ci_class", "key", "ci_id", name=op.f("pk_portable_key")),
+    )
+    op.create_index(op.f("ix_portable_key_ci_id"), "portable_key", ["ci_id"], unique=False)
+    op.create_table(
         "recorded_claim",
         sa.Column("ci_id", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -345,6 +347,14 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.PrimaryKeyConstraint("id", name=op.f("pk_relation")),
     )
     op.create_index(op.f("ix_relation_from_ci_id"), "relation", ["from_ci_id"], unique=False)
+    op.create_index(
+        "ix_relation_pending",
+        "relation",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("valid_to IS NULL AND (from_ci_id IS NULL OR to_ci_id IS NULL)"),
+        postgresql_where=sa.text("valid_to IS NULL AND (from_ci_id IS NULL OR to_ci_id IS NULL)"),
+    )
     op.create_index(op.f("ix_relation_source_id_section"), "relation", ["source_id", "section"], unique=False)
     op.create_index(op.f("ix_relation_to_ci_id"), "relation", ["to_ci_id"], unique=False)
     op.create_table(
@@ -384,7 +394,10 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("interval_seconds", sa.Integer(), nullable=False),
         sa.Column("observed_at", sa.BigInteger(), nullable=False),
         sa.Column("confirmed_at", sa.BigInteger(), nullable=False),
+        sa.Column("missing_count", sa.Integer(), server_default="0", nullable=False),
         sa.Column("held", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("held_digest", sa.Text(), nullable=True),
+        sa.Column("is_released", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_section_source_id")),
         sa.PrimaryKeyConstraint("source_id", "name", name=op.f("pk_section")),
     )
@@ -489,6 +502,15 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.PrimaryKeyConstraint("id", name=op.f("pk_transition")),
     )
     op.create_index(op.f("ix_transition_ci_id_check_name_at"), "transition", ["ci_id", "check_name", "at"], unique=False)
+    op.create_table(
+        "case_member",
+        sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("record_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["review_case.id"], name=op.f("fk_case_member_case_id")),
+        sa.ForeignKeyConstraint(["record_id"], ["source_record.id"], name=op.f("fk_case_member_record_id")),
+        sa.PrimaryKeyConstraint("case_id", "record_id", name=op.f("pk_case_member")),
+    )
+    op.create_index(op.f("ix_case_member_record_id"), "case_member", ["record_id"], unique=False)
     op.create_table(
         "delivery",
         sa.Column("id", sa.Text(), nullable=False),
