@@ -1,20 +1,22 @@
 """Reconciliation: report in, review queue out; pure functions with the time as an argument (docs/reconciliation.md).
 
-settings.Settings, parse_settings(values)
-claim.claims_of(item, source, catalogue) -> tuple[Claim, ...]                 normalised, scoped, junk marked
-claim.succeed(old claims, new claims, at) -> tuple[Claim, ...]                the record's claims after a new report
-validate.validate_item(catalogue, item, path, refs) -> Item | Rejection
-native.match_native(records of one (source, ref), incoming RecordView, settings) -> NativeMatch
-ladder.key_kinds(catalogue) / suggesting_kinds(catalogue)                     claim kinds that the store looks up
-identify.partition(neighbourhood, catalogue, settings) -> Partition
-dependent.dependent_keys(ci_class, item) -> tuple[DependentKey, ...]          portable key first, then the local key
-merge.merge(ci_class, observations, pins, settings, now) -> Merged
-absence.judge_section(known, present refs, section, settings, now) -> SectionJudgement
-presence.judge_presence(...) -> Presence
-compare.compare(ci_class, merged, recorded, subject) -> list[DifferenceSeed]
-lifecycle.advance(stored, seeds, settings, now) -> Outcome
-case.advance_cases(stored cases, seeds) -> CaseChanges
-authorise.decide_policy(policies, subject, now) -> PolicyVerdict | None
-decide.accept / reject / ignore / undo -> what is written
-explain.explain_link(evidence) / explain_value(...)
+    settings.Settings, parse_settings(values)
+    validate.validate_item(catalogue, item, path, owners) -> Validation           owners: validate.owners_of(items, stored)
+    claim.claims_of(item, source, junk, observed_at) -> tuple[Claim, ...]         normalised, scoped, junk marked
+    claim.recorded_claims(identifiers, recorded, zone=, junk=) -> tuple[Claim, ...]   of a CI's recorded side
+    claim.succeed(old claims, new claims, at), claims_changed(old, new)           the record's claims after a newer report
+    native.match_native(records of one (source, ref), incoming, catalogue, settings) -> NativeMatch
+    ladder.key_kinds(catalogue), suggesting_kinds(catalogue)                      claim kinds that the store looks up
+    identify.partition(neighbourhood, catalogue, settings, now) -> Partition
+    dependent.dependent_keys(ci_class, item, junk), is_exchanged(old, new), match_dependent(keys, known, owner CI)
+    merge.merge(ci_class, observations, pins, settings, now) -> Merged
+    absence.judge_section(known, present, word, settings) -> SectionJudgement     judge_presence(witnesses, is_dependent=, owner=)
+    compare.compare(ci_class, merged, recorded, subject) -> list[DifferenceSeed]  value_token(value), group_key, risk_of
+    lifecycle.advance(stored, seeds, settings, now) -> Outcome
+    case.advance_cases(stored, seeds, looked_at) -> CaseChanges                   conflict.resurrection_of(ci, record id, at)
+    authorise.PolicySet(policies), decide_policy(policies, seed, facts, now) -> PolicyVerdict | None, initial_discovery(source)
+    decide.accept / reject / ignore -> Verdict; decide.undo(changes, current) -> tuple[RecordedChange, ...]
+    explain.explain_link(evidence, source, ref), explain_value(value, losers) -> list[Line]; explain.render(line)
+
+`tests/reconcile/estate.py` runs all of them in the order in which the store does.
 """

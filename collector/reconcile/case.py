@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
+import msgspec
 from msgspec import Struct
 
 from collector.reconcile.record import CaseSeed
 from muster.model.state import CaseKind, CaseState
 
 # A replacement or a resurrection is an event: that nothing shows it any more does not settle it.
-_STAYS_OPEN: frozenset[CaseKind] = frozenset({"replacement", "resurrection", "mass_loss", "quarantine"})
+_STAYS_OPEN: frozenset[CaseKind] = frozenset({"replacement", "resurrection", "mass_loss"})
 
 
 class StoredCase(Struct, frozen=True):
@@ -35,7 +36,8 @@ class CaseChanges(Struct, frozen=True):
 def advance_cases(stored: Sequence[StoredCase], seeds: Iterable[CaseSeed], looked_at: Collection[int]) -> CaseChanges:
     """What becomes of the cases around one neighbourhood; `looked_at`: its record ids.
 
-    A case is resolved by itself only when every member was looked at and nothing shows it any more. A dismissed one stays so.
+    A case is resolved by itself only when every member was looked at and nothing shows it any more; a member leaves it only when it was
+    looked at. A dismissed one stays so.
     """
     wanted = {(seed.kind, seed.key): seed for seed in seeds}
     updated, resolved = [], []
@@ -46,7 +48,9 @@ def advance_cases(stored: Sequence[StoredCase], seeds: Iterable[CaseSeed], looke
             continue
         seed = wanted.get((each.kind, each.key))
         if seed is not None:
-            updated += [(each.id, seed)] if set(seed.record_ids) != set(each.record_ids) else []
+            members = set(seed.record_ids) | (set(each.record_ids) - set(looked_at))
+            if members != set(each.record_ids):
+                updated.append((each.id, msgspec.structs.replace(seed, record_ids=tuple(sorted(members)))))
         elif each.kind not in _STAYS_OPEN and each.record_ids and set(each.record_ids) <= set(looked_at):
             resolved.append(each.id)
     return CaseChanges(tuple(opened), tuple(updated), tuple(resolved))

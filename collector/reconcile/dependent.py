@@ -69,6 +69,16 @@ def _text(item: Item, name: str) -> str:
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
+def is_exchanged(old: Sequence[DependentKey], new: Sequence[DependentKey]) -> bool:
+    """Whether another part answers under a known ref: both have a portable key and share none.
+
+    The record is then closed (its part has left) and a new one opened, as for a host under a contradicted ref.
+    """
+    before, after = {key for key in old if key.is_portable}, {key for key in new if key.is_portable}
+    kinds = {key.text.split("|", 1)[0] for key in before} & {key.text.split("|", 1)[0] for key in after}
+    return bool(kinds) and not before & after
+
+
 class OwnedKey(Struct, frozen=True):
     """A known dependent CI that holds a key: where it is now, and whether another item of the same report has it already."""
 

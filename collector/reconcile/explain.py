@@ -121,6 +121,5 @@ def explain_value(value: EffectiveValue, losers: Iterable[Loser] = ()) -> list[L
     if value.rule == "union":
         arguments["sources"] = ", ".join(each.text for each in value.witnesses)
     lines = [Line(f"value.{value.rule}", arguments)]
-    for loser in losers:
-        lines.append(Line("value.loser", {"source": loser.source.text, "value": str(loser.value)[:200], "why": f"@loser.{loser.why}"}))
+    lines += [Line("value.loser", {"source": each.source.text, "value": str(each.value)[:200], "why": f"@loser.{each.why}"}) for each in losers]
     return lines

@@ -61,9 +61,14 @@ def partition(neighbourhood: Neighbourhood, catalogue: ClassCatalogue, settings:
                 is_provisional=decided.clustering.root(indexes[0]) in disputed and (was is None or was.is_provisional),
             )
         )
-    all_cases = [*cases, *reasons.replacement_cases(), *quarantine_cases(decided.learned, decided.clustering.nodes)]
+    barred = sorted({*decided.learned, *neighbourhood.quarantined})
+    all_cases = [*cases, *reasons.replacement_cases(), *quarantine_cases(barred, decided.clustering.nodes)]
     return Partition(
-        parts=tuple(parts), cases=_unique(all_cases), quarantined=tuple(decided.learned), emptied=_into_parts(emptied, parts, neighbourhood)
+        parts=tuple(parts),
+        cases=_unique(all_cases),
+        quarantined=tuple(decided.learned),
+        released=tuple(sorted(set(neighbourhood.doubtful) - set(barred))),
+        emptied=_into_parts(emptied, parts, neighbourhood),
     )
 
 
@@ -78,7 +83,7 @@ def _settle(neighbourhood: Neighbourhood, catalogue: ClassCatalogue, settings: S
         joined_by = _join_decided(clustering, must)
         edges = ladders.edges(nodes, barred)
         climb(clustering, edges)
-        shared = [key for key in find_shared_values(clustering, edges, settings) if key not in barred]
+        shared = [key for key in find_shared_values(clustering, edges, settings, neighbourhood.doubtful) if key not in barred]
         if not shared:
             break
         learned += shared

@@ -5,7 +5,7 @@ Pure; persisted values come in with the neighbourhood, new ones go out with the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from collector.reconcile.cluster import Clustering
 from collector.reconcile.ladder import Edge
@@ -18,8 +18,9 @@ from muster.model.identifier import IDENTIFIER_KINDS, NAME_KINDS
 _NEVER_UNIQUE = frozenset((*NAME_KINDS, "ip", "asset_tag"))
 
 
-def find_shared_values(clustering: Clustering, edges: Sequence[Edge], settings: Settings) -> list[ClaimKey]:
-    """Values that more live clusters hold than their kind allows.
+def find_shared_values(clustering: Clustering, edges: Sequence[Edge], settings: Settings, remembered: Collection[ClaimKey] = ()) -> list[ClaimKey]:
+    """Values that more live clusters hold than their kind allows; of `remembered` values silent clusters count as well, so that a value
+    is not trusted again only because one of its holders is switched off.
 
     A cluster that agrees with two others on different strong identifiers is itself in doubt and accuses nobody; clusters that
     only their class, their boot or their enrolment keeps apart count as one, for they may well be one machine.
@@ -28,17 +29,22 @@ def find_shared_values(clustering: Clustering, edges: Sequence[Edge], settings: 
     holders: dict[ClaimKey, set[int]] = {}
     for node in clustering.nodes:
         root = clustering.root(node.index)
-        if node.record is None or not node.record.is_live or root in torn or node.tombstone is not None:
+        if node.record is None or root in torn or node.tombstone is not None:
             continue
-        for kind, values in node.usable.items():
-            if kind in IDENTIFIER_KINDS and kind not in _NEVER_UNIQUE:
-                for scope, value in values:
-                    holders.setdefault((kind, scope, value), set()).add(root)
+        for key in _unique_values(node):
+            if node.record.is_live or key in remembered:
+                holders.setdefault(key, set()).add(root)
     return sorted(
         key
         for key, roots in holders.items()
         if len(roots) > settings.holders_allowed(key[0]) and _count_machines(clustering, roots) > settings.holders_allowed(key[0])
     )
+
+
+def _unique_values(node: Node) -> list[ClaimKey]:
+    """What a node claims of kinds that should be one machine's alone."""
+    kinds = [kind for kind in node.usable if kind in IDENTIFIER_KINDS and kind not in _NEVER_UNIQUE]
+    return [(kind, scope, value) for kind in kinds for scope, value in node.usable[kind]]
 
 
 def find_torn(clustering: Clustering, edges: Sequence[Edge]) -> dict[int, set[int]]:
@@ -76,7 +82,7 @@ def _only_source_separates(clustering: Clustering, left: int, right: int) -> boo
 
 
 def quarantine_cases(keys: Sequence[ClaimKey], nodes: Sequence[Node]) -> list[CaseSeed]:
-    """One case for each value, with everyone who holds it."""
+    """One case for each value that somebody here holds, with all of them."""
     holders: Mapping[ClaimKey, list[int]] = {
         key: [node.record.id for node in nodes if node.record is not None and any(claim.key == key for claim in node.claims)] for key in keys
     }
@@ -88,4 +94,5 @@ def quarantine_cases(keys: Sequence[ClaimKey], nodes: Sequence[Node]) -> list[Ca
             evidence={"identifier": kind, "scope": scope, "value": value},
         )
         for kind, scope, value in keys
+        if holders[kind, scope, value]
     ]

@@ -112,6 +112,8 @@ class Neighbourhood(Struct, frozen=True, kw_only=True):
 
     `records`: closed under sharing a usable claim of a key kind (`ladder.key_kinds`). `bystanders`: share only a weak
     claim; never re-partitioned, only suggested. `cis`: every CI that a record, a bystander or a recorded claim names.
+    `doubtful`: values quarantined before whose holders are all among `records` (as long as they are few): these are judged
+    again from the set alone. `quarantined`: the others that are quarantined, with too many holders to look at again.
     `is_truncated`: the limit was reached; nothing new is linked then and a case says so.
     """
 
@@ -119,6 +121,7 @@ class Neighbourhood(Struct, frozen=True, kw_only=True):
     cis: tuple[KnownCi, ...] = ()
     constraints: tuple[Constraint, ...] = ()
     quarantined: tuple[ClaimKey, ...] = ()
+    doubtful: tuple[ClaimKey, ...] = ()
     bystanders: tuple[RecordView, ...] = ()
     is_truncated: bool = False
 
@@ -220,13 +223,14 @@ class CaseSeed(Struct, frozen=True, kw_only=True):
 class Partition(Struct, frozen=True, kw_only=True):
     """The decision on a neighbourhood: every record of it in exactly one part, in canonical order.
 
-    `quarantined`: values to quarantine now. `emptied`: CIs that kept no record, with the index of the part that took most of
-    them (None: they are recorded only, as they were).
+    `quarantined`: values to quarantine, new ones and those doubted and found again; `released`: those doubted and not found
+    again. `emptied`: CIs that kept no record, with the index of the part that took most of them (None: recorded only, as it was).
     """
 
     parts: tuple[Part, ...]
     cases: tuple[CaseSeed, ...] = ()
     quarantined: tuple[ClaimKey, ...] = ()
+    released: tuple[ClaimKey, ...] = ()
     emptied: tuple[tuple[str, int | None], ...] = ()
 
 
