@@ -25,9 +25,8 @@ class KnownRef(Struct, frozen=True):
 
 
 class SectionWord(Struct, frozen=True):
-    """What a report says of one section. `observed_at` is the report's; `is_held`: a brake is on already.
-
-    `held_refs_released`: a person released the brake, so that this judgement applies the loss.
+    """What a report says of one section. `observed_at` is the report's; `is_held`: a brake is on already; `is_released`: a person
+    released it, so that this judgement applies the loss.
     """
 
     source: SourceKey
@@ -43,7 +42,8 @@ class SectionWord(Struct, frozen=True):
 class SectionJudgement(Struct, frozen=True):
     """What to write. `missed` counts up to (misses, missed_since); `absent`: gone now; `returned`: there again, misses reset.
 
-    `is_held`: the brake: nothing of `missed` and `absent` applies and `case` says why. All refs in order.
+    `is_held`: the brake: nothing of `missed` and `absent` applies and `case` says why. `settles`: the key of the mass-loss case that
+    this section had and has no more. All refs in order.
     """
 
     is_held: bool = False
@@ -51,6 +51,7 @@ class SectionJudgement(Struct, frozen=True):
     absent: tuple[str, ...] = ()
     returned: tuple[str, ...] = ()
     case: CaseSeed | None = None
+    settles: str | None = None
 
 
 def judge_section(known: Sequence[KnownRef], present: Collection[str], word: SectionWord, settings: Settings) -> SectionJudgement:
@@ -75,7 +76,12 @@ def judge_section(known: Sequence[KnownRef], present: Collection[str], word: Sec
         for each in sorted(missing, key=lambda each: each.ref)
     )
     absent = tuple(each.ref for each in missed if is_absent(each.misses, each.missed_since, word.observed_at, settings))
-    return SectionJudgement(missed=tuple(each for each in missed if each.ref not in absent), absent=absent, returned=returned)
+    return SectionJudgement(
+        missed=tuple(each for each in missed if each.ref not in absent),
+        absent=absent,
+        returned=returned,
+        settles=_mass_loss_key(word) if word.is_held else None,
+    )
 
 
 def is_mass_loss(lost: int, standing: int, present: int, settings: Settings) -> bool:
@@ -92,11 +98,15 @@ def is_absent(misses: int, missed_since: int | None, at: int, settings: Settings
     return at - missed_since >= settings.absent_min_age_seconds * 1000
 
 
+def _mass_loss_key(word: SectionWord) -> str:
+    return f"mass_loss|{word.source.text}|{word.name}"
+
+
 def _mass_loss(word: SectionWord, missing: Sequence[KnownRef], standing: int) -> CaseSeed:
     refs = sorted(each.ref for each in missing)
     return CaseSeed(
         kind="mass_loss",
-        key=f"mass_loss|{word.source.text}|{word.name}",
+        key=_mass_loss_key(word),
         evidence={"source": word.source.text, "section": word.name, "lost": len(refs), "of": standing, "refs": refs[:50]},
     )
 

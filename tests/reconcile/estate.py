@@ -142,6 +142,9 @@ class Estate:
             by_ref[ref].misses, by_ref[ref].missed_since, by_ref[ref].is_absent = 0, None, False
         if judgement.case is not None:
             self._apply_cases([judgement.case], ())
+        for case_id, (stored, seed) in self.cases.items():
+            if stored.kind == "mass_loss" and stored.key == judgement.settles:
+                self.cases[case_id] = (msgspec.structs.replace(stored, state="resolved"), seed)
         self.refresh()
 
     def tick(self, minutes: int) -> None:
