@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from muster.facts.account import account_names, parse_accounts
 from muster.facts.address import is_reported, render_address
 from muster.facts.cpuinfo import parse_cpuinfo
-from muster.facts.dist_info import parse_dist_info
+from muster.facts.python_distribution import parse_dist_info
 from muster.facts.dmi import FILES, to_attributes
 from muster.facts.dpkg import parse_dpkg_status
 from muster.facts.host_name import find_fqdn

@@ -3,7 +3,7 @@
 from muster.facts.account import Account, parse_accounts
 from muster.facts.address import Address, is_reported, render_address
 from muster.facts.cpuinfo import Processor, parse_cpuinfo
-from muster.facts.dist_info import parse_dist_info
+from muster.facts.python_distribution import parse_dist_info
 from muster.facts.dpkg import parse_dpkg_status
 from muster.facts.host_name import find_fqdn
 from muster.facts.link import Link, parse_grep_output, parse_ip_addresses, parse_sysfs_links

@@ -67,8 +67,8 @@ def test_a_person_may_write_instants_as_text() -> None:
         (b'{"source": {"kind": "api", "name": "x", "instance": "1"}, "sequence": -1, "observed_at": 1}', "$.sequence"),
         (b'{"source": {"kind": "api", "name": "x", "instance": "1"}, "sequence": 0, "observed_at": "noon"}', "$.observed_at"),
         (
-            b'{"source": {"kind": "api", "name": "x", "instance": "1"}, "sequence": 0, "observed_at": 1,'
-            b' "samples": [{"table": "t", "times": [1, 2], "values": [[1, 2], [1]]}]}',
+            b'{"source": {"kind": "api", "name": "x", "instance": "1"}, "sequence": 0, "observed_at": 1, "samples": [%s]}'
+            % b'{"table": "t", "times": [1, 2], "values": [[1, 2], [1]]}',
             "$.samples[0].values[1]",
         ),
         (b'{"source": {"kind": "api", "name": "\xff", "instance": "1"}, "sequence": 0, "observed_at": 1}', "$"),
