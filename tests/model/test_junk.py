@@ -30,7 +30,8 @@ REAL = [
     ("dmi_uuid", "4c4c4544-0042-3510-8051-b7c04f4b4d31"),
     ("mac", "52:54:00:12:34:56"), ("mac", "02:fc:00:00:00:01"), ("ip", "10.0.0.5"), ("ip", "2a00::5"), ("hostname", "web01"),
     ("hostname", "test"),
-    ("fqdn", "none.example"), ("machine_id", "0123456789abcdef0123456789abcdef"), ("ssh_host_key", "SHA256:47DEQpj8HBSa"), ("engine_id", "80001f8880aabb"),
+    ("fqdn", "none.example"), ("machine_id", "0123456789abcdef0123456789abcdef"), ("ssh_host_key", "SHA256:47DEQpj8HBSa"),
+    ("engine_id", "80001f8880aabb"),
 ]  # fmt: skip
 
 
