@@ -145,6 +145,7 @@ class HistoryEntry(Struct, frozen=True):
     cause_id: str
     source: SourceRef | None
     actor: str | None = None
+    ci: CiRef | None = None
 
 
 class CheckView(Struct, frozen=True):
@@ -202,6 +203,7 @@ class DifferenceView(Struct, frozen=True):
     services: list[str]
     explanation: str
     version: int
+    observed_token: str = ""
 
 
 class DifferenceGroup(Struct, frozen=True):
@@ -375,6 +377,46 @@ class SeriesView(Struct, frozen=True):
     unit: str
     kind: str
     points: list[tuple[int, float | None]]
+
+
+class CiAsAt(Struct, frozen=True):
+    """A CI as it was at an instant, by what was known at another. Attributes without a value are missing."""
+
+    ci: CiRef
+    at: int
+    known_at: int
+    existed: bool
+    effective: dict[str, Any]
+    recorded: dict[str, Any]
+    presence: str
+    lifecycle: str
+
+
+class TokenView(Struct, frozen=True):
+    """A token as it is listed: never the token itself. `scope` empty: anything; `uses_left` None: any number."""
+
+    id: str
+    kind: str  # enrolment | source | api | sign_in
+    name: str
+    role: str | None
+    scope: dict[str, Any]
+    source_id: int | None
+    uses_left: int | None
+    created_at: int
+    expires_at: int | None
+    revoked_at: int | None
+    last_used_at: int | None
+
+
+class AccountView(Struct, frozen=True):
+    """A person who may sign in."""
+
+    name: str
+    role: str
+    is_disabled: bool
+    language: str | None
+    created_at: int
+    has_password: bool
 
 
 class Page(Struct, frozen=True):
