@@ -86,6 +86,8 @@ section = Table(
     Column("held", Boolean, nullable=False, server_default=text("false")),  # mass-loss brake
     Column("held_digest", Text),  # of the content that the brake keeps out
     Column("is_released", Boolean, nullable=False, server_default=text("false")),  # a person let the loss through
+    Column("stale_at", BigInteger),  # when it stops being fresh; NULL once that has been noticed
+    Index(None, "stale_at"),
 )
 
 # --- what is observed ------------------------------------------------------------------------------------------------
@@ -104,6 +106,7 @@ source_record = Table(
     Column("ref", Text, nullable=False),
     Column("ci_class", Text, nullable=False),
     Column("owner_record_id", Id, ForeignKey("source_record.id")),
+    Column("owner_ref", Text),  # of an owner that its source has not reported yet; NULL once it is known
     Column("content_hash", LargeBinary, nullable=False),  # of {class, identifiers, attributes}
     Column("observed_at", BigInteger, nullable=False),
     Column("first_seen_at", BigInteger, nullable=False),
@@ -218,6 +221,8 @@ ci = Table(
     Column("control_level", Text, nullable=False),
     Column("is_recorded", Boolean, nullable=False, server_default=text("false")),  # false: observed only ("unrecorded")
     Column("is_provisional", Boolean, nullable=False, server_default=text("false")),
+    Column("has_decisions", Boolean, nullable=False, server_default=text("false")),  # a person made it what it is
+    Column("recorded_class", Text),  # the class on record; NULL: not recorded
     Column("effective_hash", LargeBinary),  # content {attribute: value}
     Column("provenance", LargeBinary),  # MessagePack {attribute: [source_id, rule, since]}; missing = whole CI from one source
     Column("recorded_hash", LargeBinary),
@@ -309,6 +314,7 @@ difference = Table(
         sqlite_where=text("state IN ('open','rejected','ignored','pinned','held')"),
         postgresql_where=text("state IN ('open','rejected','ignored','pinned','held')"),
     ),
+    Index(None, "ci_id"),
     Index(None, "state", "group_key"),
     Index(None, "next_at"),
 )
@@ -373,7 +379,9 @@ check_state = Table(
     Column("reason", Text, nullable=False, server_default=""),
     Column("failures", Integer, nullable=False, server_default="0"),  # the last three observations as bits, the newest lowest; 1: down
     Column("first_failure_at", BigInteger),
+    Column("expires_at", BigInteger),  # when the observation stops to hold; NULL once that has been noticed
     UniqueConstraint("ci_id", "check_name", "source_id"),
+    Index(None, "expires_at"),
 )
 transition = Table(
     "transition",

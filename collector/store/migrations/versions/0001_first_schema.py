@@ -47,6 +47,8 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("control_level", sa.Text(), nullable=False),
         sa.Column("is_recorded", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("is_provisional", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("has_decisions", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("recorded_class", sa.Text(), nullable=True),
         sa.Column("effective_hash", sa.LargeBinary(), nullable=True),
         sa.Column("provenance", sa.LargeBinary(), nullable=True),
         sa.Column("recorded_hash", sa.LargeBinary(), nullable=True),
@@ -188,11 +190,13 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
         sa.Column("first_failure_at", sa.BigInteger(), nullable=True),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["ci_id"], ["ci.id"], name=op.f("fk_check_state_ci_id")),
         sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_check_state_source_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_check_state")),
         sa.UniqueConstraint("ci_id", "check_name", "source_id", name=op.f("uq_check_state_ci_id_check_name_source_id")),
     )
+    op.create_index(op.f("ix_check_state_expires_at"), "check_state", ["expires_at"], unique=False)
     op.create_table(
         "chunk",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -232,6 +236,7 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_difference_source_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_difference")),
     )
+    op.create_index(op.f("ix_difference_ci_id"), "difference", ["ci_id"], unique=False)
     op.create_index(op.f("ix_difference_next_at"), "difference", ["next_at"], unique=False)
     op.create_index(op.f("ix_difference_state_group_key"), "difference", ["state", "group_key"], unique=False)
     op.create_index(
@@ -397,9 +402,11 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("held", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("held_digest", sa.Text(), nullable=True),
         sa.Column("is_released", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("stale_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_section_source_id")),
         sa.PrimaryKeyConstraint("source_id", "name", name=op.f("pk_section")),
     )
+    op.create_index(op.f("ix_section_stale_at"), "section", ["stale_at"], unique=False)
     op.create_table(
         "series",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -439,6 +446,7 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("ref", sa.Text(), nullable=False),
         sa.Column("ci_class", sa.Text(), nullable=False),
         sa.Column("owner_record_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("owner_ref", sa.Text(), nullable=True),
         sa.Column("content_hash", sa.LargeBinary(), nullable=False),
         sa.Column("observed_at", sa.BigInteger(), nullable=False),
         sa.Column("first_seen_at", sa.BigInteger(), nullable=False),

@@ -1,0 +1,90 @@
+"""Rows of configuration items: loading, making with a number, changing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from sqlalchemy import Connection, func, insert, select
+
+from collector.store.schema import ci
+from collector.store.statement import parts, update_rows
+from muster.errors import NotFoundError
+from muster.model.state import ControlLevel, Lifecycle, Presence, State
+
+
+class StoredCi(msgspec.Struct, kw_only=True):
+    """A row of `ci`; see the columns there."""
+
+    id: str
+    number: int
+    ci_class: str
+    name: str
+    zone: str
+    owner_ci_id: str | None = None
+    local_key: str | None = None
+    lifecycle: Lifecycle = "live"
+    presence: Presence = "seen"
+    operation: State = "unknown"
+    control_level: ControlLevel
+    is_recorded: bool = False
+    is_provisional: bool = False
+    effective_hash: bytes | None = None
+    provenance: bytes | None = None
+    recorded_hash: bytes | None = None
+    tags: bytes | None = None
+    version: int = 1
+    created_at: int
+    changed_at: int
+    seen_at: int | None = None
+    redirect_to: str | None = None
+
+
+_COLUMNS = StoredCi.__struct_fields__
+_SELECT = select(*(ci.c[name] for name in _COLUMNS))
+
+
+def load_cis(connection: Connection, ids: Iterable[str]) -> dict[str, StoredCi]:
+    """CIs by id; unknown ids are left out."""
+    found: dict[str, StoredCi] = {}
+    for part in parts(sorted(set(ids))):
+        for row in connection.execute(_SELECT.where(ci.c.id.in_(part))):
+            found[row.id] = StoredCi(**row._mapping)  # noqa: SLF001 -- the documented way to name a row's columns
+    return found
+
+
+def load_ci(connection: Connection, ci_id: str) -> StoredCi:
+    """One CI, the survivor where it was merged. Raises NotFoundError."""
+    found = load_cis(connection, [ci_id]).get(ci_id)
+    seen = {ci_id}
+    while found is not None and found.redirect_to is not None and found.redirect_to not in seen:
+        seen.add(found.redirect_to)
+        found = load_cis(connection, [found.redirect_to]).get(found.redirect_to)
+    if found is None:
+        raise NotFoundError(f"no CI {ci_id!r}; see `muster ci list`")
+    return found
+
+
+def load_owned_cis(connection: Connection, owner_ids: Iterable[str]) -> list[StoredCi]:
+    """The dependent CIs of these owners."""
+    found: list[StoredCi] = []
+    for part in parts(sorted(set(owner_ids))):
+        for row in connection.execute(_SELECT.where(ci.c.owner_ci_id.in_(part), ci.c.redirect_to.is_(None))):
+            found.append(StoredCi(**row._mapping))  # noqa: PERF401, SLF001 -- as above
+    return found
+
+
+def next_number(connection: Connection) -> int:
+    """The number of the next CI. Write transactions exclude each other, so nobody else gets it."""
+    return int(connection.execute(select(func.coalesce(func.max(ci.c.number), 0))).scalar_one()) + 1
+
+
+def insert_cis(connection: Connection, cis: Sequence[StoredCi]) -> None:
+    """Store new CIs, owners before what they own."""
+    if cis:
+        connection.execute(insert(ci), [msgspec.structs.asdict(each) for each in sorted(cis, key=lambda each: each.owner_ci_id is not None)])
+
+
+def update_cis(connection: Connection, cis: Sequence[StoredCi], names: Sequence[str]) -> None:
+    """Write these columns of CIs."""
+    update_rows(connection, ci, [{"id": each.id, **{name: getattr(each, name) for name in names}} for each in cis])

@@ -1,0 +1,127 @@
+"""Identity claims of source records and of recorded CIs, and values that stopped identifying."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Select, Table, delete, insert, or_, select, update
+
+from collector.reconcile.claim import recorded_claims
+from collector.reconcile.record import Claim, ClaimKey
+from collector.store.edit import Edit
+from collector.store.schema import identity_claim, quarantined_value, recorded_claim
+from collector.store.statement import insert_missing, insert_or_replace, parts
+
+
+def load_claims(connection: Connection, record_ids: Iterable[int]) -> dict[int, tuple[Claim, ...]]:
+    """The claims of records, historic and junk ones too, in canonical order."""
+    found: dict[int, list[Claim]] = {}
+    for part in parts(sorted(set(record_ids))):
+        for row in connection.execute(select(identity_claim).where(identity_claim.c.record_id.in_(part))):
+            found.setdefault(row.record_id, []).append(_claim(row))
+    return {record_id: tuple(sorted(claims, key=lambda each: each.key)) for record_id, claims in found.items()}
+
+
+def save_claims(connection: Connection, before: Mapping[int, Sequence[Claim]], after: Mapping[int, Sequence[Claim]]) -> None:
+    """Write what changed of the claims of records."""
+    written: list[dict[str, Any]] = []
+    gone: list[tuple[int, ClaimKey]] = []
+    for record_id, claims in after.items():
+        old = {claim.key: claim for claim in before.get(record_id, ())}
+        new = {claim.key: claim for claim in claims}
+        written += [_row(record_id, claim) for key, claim in new.items() if old.get(key) != claim]
+        gone += [(record_id, key) for key in old.keys() - new.keys()]
+    insert_or_replace(connection, identity_claim, written)
+    table = identity_claim.c
+    for record_id, (kind, scope, value) in gone:
+        connection.execute(delete(identity_claim).where(table.record_id == record_id, table.kind == kind, table.scope == scope, table.value == value))
+
+
+def find_quarantined(connection: Connection, claims: Iterable[Claim]) -> set[ClaimKey]:
+    """Which of these claims' values identify nothing any more."""
+    keys = {claim.key for claim in claims}
+    found: set[ClaimKey] = set()
+    for part in parts(sorted({value for _, _, value in keys})):
+        rows = connection.execute(select(quarantined_value).where(quarantined_value.c.value.in_(part)))
+        found.update((row.kind, row.scope, row.value) for row in rows)
+    return found & keys
+
+
+def mark_quarantined(claims: Sequence[Claim], quarantined: set[ClaimKey]) -> tuple[Claim, ...]:
+    """The claims as stored: those of quarantined values say so."""
+    return tuple(
+        msgspec.structs.replace(claim, state="quarantined", why="quarantined") if claim.key in quarantined and claim.state == "active" else claim
+        for claim in claims
+    )
+
+
+def quarantine_values(connection: Connection, keys: Iterable[ClaimKey], now: int) -> None:
+    """These values identify nothing from now on, for whoever claims them."""
+    table = identity_claim.c
+    for kind, scope, value in keys:
+        insert_missing(connection, quarantined_value, [{"kind": kind, "scope": scope, "value": value, "since_at": now}])
+        is_it = (table.kind == kind) & (table.scope == scope) & (table.value == value) & (table.state == "active")
+        connection.execute(update(identity_claim).where(is_it).values(state="quarantined", why="quarantined"))
+
+
+def find_holders(connection: Connection, table: Table, keys: Iterable[tuple[str, str]], *, limit: int) -> list[Any]:
+    """Rows of `identity_claim` or `recorded_claim` that hold one of these (kind, value), at most about `limit` a query."""
+    wanted = sorted(set(keys))
+    found: list[Any] = []
+    for part in parts(wanted, 200):
+        by_kind: dict[str, list[str]] = {}
+        for kind, value in part:
+            by_kind.setdefault(kind, []).append(value)
+        matching = or_(*((table.c.kind == kind) & table.c.value.in_(values) for kind, values in by_kind.items()))
+        query: Select[Any] = select(table).where(matching).limit(limit)
+        if table is identity_claim:
+            query = query.where(identity_claim.c.state.in_(("active", "historic")))
+        found += connection.execute(query).all()
+    return found
+
+
+def load_recorded_claims(connection: Connection, ci_ids: Iterable[str]) -> dict[str, tuple[Claim, ...]]:
+    """The claims of CIs' recorded sides."""
+    found: dict[str, list[Claim]] = {}
+    for part in parts(sorted(set(ci_ids))):
+        for row in connection.execute(select(recorded_claim).where(recorded_claim.c.ci_id.in_(part))):
+            found.setdefault(row.ci_id, []).append(Claim(kind=row.kind, scope=row.scope, value=row.value, raw=row.value))
+    return {ci_id: tuple(sorted(claims, key=lambda each: each.key)) for ci_id, claims in found.items()}
+
+
+def save_recorded_claims(edit: Edit, ci_id: str, zone: str, recorded: Mapping[str, Any]) -> None:
+    """The claims that follow from what is recorded of an independent CI; none where nothing is."""
+    edit.connection.execute(delete(recorded_claim).where(recorded_claim.c.ci_id == ci_id))
+    claims = recorded_claims({}, recorded, zone=zone, junk=edit.context.junk)
+    rows = [{"ci_id": ci_id, "kind": claim.kind, "scope": claim.scope, "value": claim.value} for claim in claims if claim.state == "active"]
+    if rows:
+        edit.connection.execute(insert(recorded_claim), rows)
+
+
+def _claim(row: Any) -> Claim:
+    return Claim(
+        kind=row.kind,
+        scope=row.scope,
+        value=row.value,
+        raw=row.raw,
+        state=row.state,
+        why=row.why or "",
+        first_seen_at=row.first_seen_at,
+        last_seen_at=row.last_seen_at,
+    )
+
+
+def _row(record_id: int, claim: Claim) -> dict[str, Any]:
+    return {
+        "record_id": record_id,
+        "kind": claim.kind,
+        "scope": claim.scope,
+        "value": claim.value,
+        "raw": claim.raw,
+        "state": claim.state,
+        "why": claim.why or None,
+        "first_seen_at": claim.first_seen_at,
+        "last_seen_at": claim.last_seen_at,
+    }

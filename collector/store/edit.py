@@ -1,0 +1,100 @@
+"""What a piece of writing needs to know: the model it writes by, when it happens and what causes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from sqlalchemy import Connection, insert
+
+from collector.reconcile.authorise import PolicySet
+from collector.reconcile.ladder import key_kinds, suggesting_kinds
+from collector.reconcile.settings import Settings
+from collector.store.ci import next_number
+from collector.store.content import encode
+from collector.store.schema import history
+from muster.model.ci_class import CiClass, ClassCatalogue
+from muster.model.junk import JunkFilter, shipped_junk
+
+CauseKind = Literal["report", "decision", "rule", "operation"]
+Layer = Literal["observed", "recorded", "relation", "presence", "lifecycle", "identity"]
+NO_VALUE: Any = object()
+
+
+@dataclass(frozen=True)
+class Context:
+    """The model: classes, junk, the site's numbers and policies. Built once at start, shared by all writing.
+
+    `initial_discovery`: the source (`agent/NAME`) whose first host goes on record by itself while nothing is recorded yet; None: none.
+    """
+
+    catalogue: ClassCatalogue
+    junk: JunkFilter = field(default_factory=shipped_junk)
+    settings: Settings = field(default_factory=Settings)
+    policies: PolicySet = field(default_factory=lambda: PolicySet(()))
+    initial_discovery: str | None = None
+
+    @cached_property
+    def key_kinds(self) -> frozenset[str]:
+        return key_kinds(self.catalogue)
+
+    @cached_property
+    def suggesting_kinds(self) -> frozenset[str]:
+        return suggesting_kinds(self.catalogue)
+
+
+@dataclass
+class Edit:
+    """One writing in one transaction. `now`: when it becomes known; `valid_from`: from when what it writes is true.
+
+    History rows gather here and are written by `flush`. `contents`: bodies known by hash, so that none is read twice.
+    """
+
+    connection: Connection
+    context: Context
+    now: int
+    cause_kind: CauseKind
+    cause_id: str
+    valid_from: int = 0
+    source_id: int | None = None
+    contents: dict[bytes, Any] = field(default_factory=dict)
+    changed_ids: set[str] = field(default_factory=set)
+    _history: list[dict[str, Any]] = field(default_factory=list)
+    _number: int | None = None
+
+    def __post_init__(self) -> None:
+        self.valid_from = self.valid_from or self.now
+
+    def take_number(self) -> int:
+        """The readable number of a new CI."""
+        self._number = next_number(self.connection) if self._number is None else self._number + 1
+        return self._number
+
+    def class_of(self, name: str) -> CiClass:
+        """The class; one that the files no longer define counts as a device without attributes of its own."""
+        return self.context.catalogue.get(name) or self.context.catalogue["device"]
+
+    def note(self, ci_id: str, layer: Layer, attribute: str, old: Any = NO_VALUE, new: Any = NO_VALUE, *, valid_from: int | None = None) -> None:
+        """A line of history: a value that became another; NO_VALUE: there was, or is, none."""
+        self.changed_ids.add(ci_id)
+        self._history.append(
+            {
+                "ci_id": ci_id,
+                "layer": layer,
+                "attribute": attribute,
+                "old_value": None if old is NO_VALUE else encode(old),
+                "new_value": None if new is NO_VALUE else encode(new),
+                "valid_from": self.valid_from if valid_from is None else valid_from,
+                "known_from": self.now,
+                "cause_kind": self.cause_kind,
+                "cause_id": self.cause_id,
+                "source_id": self.source_id,
+            }
+        )
+
+    def flush(self) -> None:
+        """Write the gathered history."""
+        if self._history:
+            self.connection.execute(insert(history), self._history)
+            self._history.clear()

@@ -1,0 +1,228 @@
+"""What must be decided together: the records that share a usable claim, transitively, read in rounds and cut into components."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, func, or_, select
+
+from collector.reconcile.claim import vendor_of
+from collector.reconcile.record import Claim, ClaimKey, Constraint, KnownCi, Neighbourhood, RecordView
+from collector.store.ci import load_cis
+from collector.store.claim import find_holders, find_quarantined, load_claims, load_recorded_claims
+from collector.store.content import load_contents
+from collector.store.edit import Edit
+from collector.store.schema import history, identity_claim, identity_constraint, recorded_claim, section, source, source_record
+from collector.store.source import load_source_keys
+from collector.store.statement import parts
+
+_BYSTANDERS = 50
+_USABLE = ("active", "historic")
+
+
+@dataclass
+class _Closure:
+    """What the rounds found. `recorded`: CIs whose recorded side shares a value, with these values."""
+
+    claims: dict[int, tuple[Claim, ...]] = field(default_factory=dict)
+    recorded: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    views: dict[int, RecordView] = field(default_factory=dict)
+    bystanders: dict[int, RecordView] = field(default_factory=dict)
+    cis: dict[str, KnownCi] = field(default_factory=dict)
+    constraints: list[Constraint] = field(default_factory=list)
+    quarantined: set[ClaimKey] = field(default_factory=set)
+    is_truncated: bool = False
+
+
+def load_neighbourhoods(edit: Edit, record_ids: Collection[int]) -> list[Neighbourhood]:
+    """One neighbourhood for each component that holds one of these records."""
+    found = _Closure()
+    _close(edit, found, record_ids)
+    found.bystanders = load_views(edit, _find_bystanders(edit, found.claims))
+    found.cis = load_known_cis(
+        edit, {view.ci_id for view in (*found.views.values(), *found.bystanders.values()) if view.ci_id} | found.recorded.keys()
+    )
+    found.quarantined = find_quarantined(edit.connection, (claim for each in found.claims.values() for claim in each))
+    return [_neighbourhood(group, found) for group in _components(edit, found) if not group.isdisjoint(record_ids)]
+
+
+def _close(edit: Edit, found: _Closure, record_ids: Collection[int]) -> None:
+    """Rounds of records that share a value, a CI or a person's word with those of the round before, until there are no more."""
+    limit = edit.context.settings.neighbourhood_limit
+    most = limit * max(1, len(record_ids))
+    asked: set[tuple[str, str]] = set()
+    frontier = set(record_ids)
+    while frontier:
+        new = dict.fromkeys(frontier, ()) | load_claims(edit.connection, frontier)
+        found.claims |= new
+        views = load_views(edit, new)
+        found.views |= views
+        constraints = _load_constraints(edit.connection, frontier)
+        found.constraints += [each for each in constraints if each not in found.constraints]
+        values = _usable_values(edit, new) - asked
+        asked |= values
+        frontier = {row.record_id for row in find_holders(edit.connection, identity_claim, values, limit=most + 1)}
+        frontier |= _records_of(edit.connection, {view.ci_id for view in views.values() if view.ci_id is not None})
+        frontier |= {each for pair in constraints for each in (pair.left_record_id, pair.right_record_id)}
+        frontier -= found.claims.keys()
+        for row in find_holders(edit.connection, recorded_claim, values, limit=limit + 1):
+            found.recorded.setdefault(row.ci_id, set()).add((row.kind, row.value))
+        if len(found.claims) + len(frontier) > most:
+            found.is_truncated = True
+            return
+
+
+def _usable_values(edit: Edit, claims: Mapping[int, tuple[Claim, ...]]) -> set[tuple[str, str]]:
+    kinds = edit.context.key_kinds
+    return {(claim.kind, claim.value) for each in claims.values() for claim in each if claim.kind in kinds and claim.state in _USABLE}
+
+
+def _records_of(connection: Connection, ci_ids: Collection[str]) -> set[int]:
+    found: set[int] = set()
+    for part in parts(sorted(ci_ids)):
+        found.update(connection.execute(select(source_record.c.id).where(source_record.c.ci_id.in_(part))).scalars())
+    return found
+
+
+def _find_bystanders(edit: Edit, claims: Mapping[int, tuple[Claim, ...]]) -> dict[int, tuple[Claim, ...]]:
+    """Records that share only a weak claim: near misses for a person."""
+    kinds = edit.context.suggesting_kinds
+    values = {(claim.kind, claim.value) for each in claims.values() for claim in each if claim.kind in kinds and claim.state == "active"}
+    found = {row.record_id for row in find_holders(edit.connection, identity_claim, values, limit=_BYSTANDERS) if row.state == "active"}
+    return load_claims(edit.connection, sorted(found - claims.keys())[:_BYSTANDERS])
+
+
+def load_views(edit: Edit, claims: Mapping[int, tuple[Claim, ...]]) -> dict[int, RecordView]:
+    """Records as identification sees them, by id."""
+    rows: list[Any] = []
+    for part in parts(sorted(claims)):
+        joined = source_record.join(source, source.c.id == source_record.c.source_id).outerjoin(
+            section, (section.c.source_id == source_record.c.source_id) & (section.c.name == source_record.c.section)
+        )
+        columns = (
+            *(source_record.c[name] for name in ("id", "source_id", "ref", "ci_class", "content_hash", "first_seen_at", "observed_at")),
+            source_record.c.closed_at,
+            source_record.c.ci_id,
+            source_record.c.link_made_by,
+            source_record.c.is_absent,
+            source.c.state,
+            section.c.confirmed_at,
+            section.c.interval_seconds,
+        )
+        rows += edit.connection.execute(select(*columns).select_from(joined).where(source_record.c.id.in_(part))).all()
+    load_contents(edit.connection, (bytes(row.content_hash) for row in rows), edit.contents)
+    keys = load_source_keys(edit.connection, sorted({row.source_id for row in rows}))
+    return {row.id: _view(edit, row, keys[row.source_id], claims.get(row.id, ())) for row in rows}
+
+
+def _view(edit: Edit, row: Any, key: Any, claims: tuple[Claim, ...]) -> RecordView:
+    confirmed_at = row.confirmed_at if row.confirmed_at is not None else row.observed_at
+    fresh_ms = edit.context.settings.fresh_for_ms(row.interval_seconds or 600)
+    return RecordView(
+        id=row.id,
+        source=key,
+        ref=row.ref,
+        ci_class=row.ci_class,
+        claims=claims,
+        vendor=vendor_of(edit.contents[bytes(row.content_hash)]["attributes"]),
+        is_live=row.closed_at is None and not row.is_absent and edit.now - confirmed_at <= fresh_ms,
+        is_revoked=row.state == "revoked",
+        is_closed=row.closed_at is not None,
+        first_seen_at=row.first_seen_at,
+        observed_at=row.observed_at,
+        confirmed_at=row.closed_at if row.closed_at is not None else confirmed_at,
+        ci_id=row.ci_id,
+        linked_by="person" if (row.link_made_by or "engine") != "engine" else "engine",
+    )
+
+
+def load_known_cis(edit: Edit, ci_ids: Collection[str]) -> dict[str, KnownCi]:
+    """CIs as identification sees them, by id."""
+    stored = load_cis(edit.connection, ci_ids)
+    claims = load_recorded_claims(edit.connection, ci_ids)
+    load_contents(edit.connection, (each.recorded_hash for each in stored.values()), edit.contents)
+    disposed = [each.id for each in stored.values() if each.lifecycle == "disposed"]
+    since: dict[str, int] = {}
+    if disposed:
+        is_it = history.c.ci_id.in_(disposed) & (history.c.layer == "lifecycle")
+        query = select(history.c.ci_id, func.max(history.c.valid_from).label("at")).where(is_it).group_by(history.c.ci_id)
+        since = {row.ci_id: row.at for row in edit.connection.execute(query)}
+    return {
+        each.id: KnownCi(
+            id=each.id,
+            number=each.number,
+            ci_class=each.ci_class,
+            lifecycle=each.lifecycle,
+            lifecycle_since_at=since.get(each.id, 0),
+            claims=claims.get(each.id, ()),
+            vendor=vendor_of(edit.contents.get(each.recorded_hash or b"", {})),
+            zone=each.zone,
+            has_decisions=each.is_recorded,
+            is_provisional=each.is_provisional,
+        )
+        for each in stored.values()
+        if each.redirect_to is None
+    }
+
+
+def _load_constraints(connection: Connection, record_ids: Iterable[int]) -> list[Constraint]:
+    found: dict[int, Constraint] = {}
+    table = identity_constraint.c
+    for part in parts(sorted(record_ids)):
+        query = select(identity_constraint).where(or_(table.left_record_id.in_(part), table.right_record_id.in_(part)))
+        for row in connection.execute(query):
+            found[row.id] = Constraint(
+                kind=row.kind, left_record_id=row.left_record_id, right_record_id=row.right_record_id, created_at=row.created_at
+            )
+    return [found[each] for each in sorted(found)]
+
+
+def _components(edit: Edit, found: _Closure) -> list[set[int]]:
+    """Records tied by a shared value, by their CI, by a CI's recorded side or by a person's word."""
+    tied: dict[object, list[int]] = {}
+    for record_id, view in found.views.items():
+        for value in _usable_values(edit, {record_id: view.claims}):
+            tied.setdefault(value, []).append(record_id)
+        if view.ci_id is not None:
+            tied.setdefault(view.ci_id, []).append(record_id)
+    for ci_id, values in found.recorded.items():
+        if ci_id in found.cis:
+            tied.setdefault(ci_id, []).extend(record_id for value in values for record_id in tied.get(value, ()))
+    return _join(list(found.views), [*tied.values(), *([each.left_record_id, each.right_record_id] for each in found.constraints)])
+
+
+def _join(record_ids: list[int], groups: Iterable[list[int]]) -> list[set[int]]:
+    root = {record_id: record_id for record_id in record_ids}
+
+    def find(record_id: int) -> int:
+        while root[record_id] != record_id:
+            root[record_id] = root[root[record_id]]
+            record_id = root[record_id]
+        return record_id
+
+    for group in groups:
+        known = [each for each in group if each in root]
+        for other in known[1:]:
+            root[find(other)] = find(known[0])
+    found: dict[int, set[int]] = {}
+    for record_id in record_ids:
+        found.setdefault(find(record_id), set()).add(record_id)
+    return list(found.values())
+
+
+def _neighbourhood(group: set[int], found: _Closure) -> Neighbourhood:
+    records = tuple(found.views[each] for each in sorted(group))
+    values = {(claim.kind, claim.value) for view in records for claim in view.claims}
+    near = tuple(view for view in found.bystanders.values() if values & {(claim.kind, claim.value) for claim in view.claims})
+    named = {view.ci_id for view in (*records, *near)}
+    cis = [each for each in found.cis.values() if each.id in named or any((claim.kind, claim.value) in values for claim in each.claims)]
+    return Neighbourhood(
+        records=records,
+        cis=tuple(cis),
+        constraints=tuple(each for each in found.constraints if {each.left_record_id, each.right_record_id} <= group),
+        quarantined=tuple(sorted(key for key in found.quarantined if (key[0], key[2]) in values)),
+        bystanders=near,
+        is_truncated=found.is_truncated,
+    )

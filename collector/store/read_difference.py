@@ -1,0 +1,246 @@
+"""The review queue: differences, their groups, cases and decisions, as people see them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+
+from collector.reconcile.compare import value_token
+from collector.store.content import decode
+from collector.store.filter import Fields, compile_text
+from collector.store.read_ci import find_row
+from collector.store.read_service import services_by_ci
+from collector.store.reading import Reading, after, check_limit, choose_sort, load_refs, load_source_refs, make_cursor, ordered, read_cursor
+from collector.store.schema import ci, decision, difference, review_case
+from muster.errors import NotFoundError, quote
+from muster.model.state import DifferenceState
+from muster.ports import CaseView, CiRef, DecisionView, DifferenceGroup, DifferenceView, Page
+
+_KINDS = {
+    "new_ci": "{source} sees it, and it is not on record.",
+    "absent_ci": "It is on record, and the source that saw it no longer does.",
+    "changed_attribute": "{source} sees a value that differs from what is recorded.",
+    "new_relation": "{source} sees a relation that is not on record.",
+    "absent_relation": "The relation is on record and is no longer seen.",
+    "class_changed": "{source} sees another kind of thing than is recorded.",
+}
+SORTS: dict[str, ColumnElement[Any]] = {"risk": difference.c.risk, "opened": difference.c.opened_at, "confirmed": difference.c.confirmed_at}
+FIELDS = Fields(
+    words={"kind": difference.c.kind, "attribute": difference.c.attribute, "state": difference.c.state},
+    numbers={"risk": difference.c.risk},
+    ages={"opened": difference.c.opened_at},
+)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which differences: a query over their CIs and themselves, states (none: all), one group, one CI with its contents."""
+
+    query: str = ""
+    states: tuple[DifferenceState | str, ...] = ("open",)
+    group: str | None = None
+    ci_key: str | None = None
+
+
+def list_differences(reading: Reading, chosen: Selection, *, cursor: str | None, limit: int, sort: str) -> Page:
+    """One page, the oldest first among equals of the sort."""
+    column, descends = choose_sort(sort, SORTS)
+    columns: list[tuple[ColumnElement[Any], bool]] = [(column, descends), (difference.c.opened_at, False), (difference.c.id, False)]
+    condition = _condition(reading, chosen)
+    joined = difference.join(ci, ci.c.id == difference.c.ci_id)
+    total = reading.connection.execute(select(func.count()).select_from(joined).where(condition)).scalar_one()
+    behind = after(columns, read_cursor(cursor, sort, 3))
+    query = select(difference, column.label("sort_value")).select_from(joined).where(condition)
+    query = query.order_by(*ordered(columns)).limit(check_limit(limit) + 1)
+    rows = reading.connection.execute(query if behind is None else query.where(behind)).all()
+    shown = rows[:limit]
+    following = make_cursor(sort, shown[-1].sort_value, shown[-1].opened_at, shown[-1].id) if len(rows) > limit else None
+    return Page(_views(reading, shown), total, following)
+
+
+def load_difference(reading: Reading, difference_id: str) -> DifferenceView:
+    rows = reading.connection.execute(select(difference).where(difference.c.id == difference_id)).all()
+    if not rows:
+        raise NotFoundError(f"no difference {quote(difference_id)}; see `muster difference list`")
+    return _views(reading, rows)[0]
+
+
+def list_groups(reading: Reading, chosen: Selection, *, cursor: str | None, limit: int) -> Page:
+    """Riskiest first, then those with most differences, then by key."""
+    groups = _groups(_condition(reading, chosen)).subquery()
+    columns: list[tuple[ColumnElement[Any], bool]] = [(groups.c.risk, True), (groups.c.count, True), (groups.c.group_key, False)]
+    total = reading.connection.execute(select(func.count()).select_from(groups)).scalar_one()
+    behind = after(columns, read_cursor(cursor, "groups", 3))
+    query = select(groups).order_by(*ordered(columns)).limit(check_limit(limit) + 1)
+    rows = reading.connection.execute(query if behind is None else query.where(behind)).all()
+    shown = rows[:limit]
+    following = make_cursor("groups", shown[-1].risk, shown[-1].count, shown[-1].group_key) if len(rows) > limit else None
+    return Page(_group_views(reading, shown), total, following)
+
+
+def load_group(reading: Reading, group_key: str) -> DifferenceGroup:
+    """The open differences of one cause. Raises NotFoundError where none is left."""
+    rows = reading.connection.execute(_groups(_condition(reading, Selection(group=group_key)))).all()
+    if not rows:
+        raise NotFoundError(f"no open difference of group {quote(group_key)}; see `muster difference list`")
+    return _group_views(reading, rows)[0]
+
+
+def list_cases(reading: Reading, states: Collection[str], *, cursor: str | None, limit: int) -> Page:
+    """Newest first."""
+    chosen = select(review_case).where(review_case.c.state.in_(sorted(states))) if states else select(review_case)
+    rows, total, following = _newest(reading, chosen, review_case.c.opened_at, review_case.c.id, cursor=cursor, limit=limit)
+    return Page(_cases(reading, rows), total, following)
+
+
+def load_case(reading: Reading, case_id: str) -> CaseView:
+    rows = reading.connection.execute(select(review_case).where(review_case.c.id == case_id)).all()
+    if not rows:
+        raise NotFoundError(f"no case {quote(case_id)}; see the review queue")
+    return _cases(reading, rows)[0]
+
+
+def list_decisions(reading: Reading, *, cursor: str | None, limit: int) -> Page:
+    """Newest first."""
+    rows, total, following = _newest(reading, select(decision), decision.c.at, decision.c.id, cursor=cursor, limit=limit)
+    return Page(_decisions(reading, rows), total, following)
+
+
+def load_decision(reading: Reading, decision_id: str) -> DecisionView:
+    rows = reading.connection.execute(select(decision).where(decision.c.id == decision_id)).all()
+    if not rows:
+        raise NotFoundError(f"no decision {quote(decision_id)}")
+    return _decisions(reading, rows)[0]
+
+
+def _condition(reading: Reading, chosen: Selection) -> ColumnElement[bool]:
+    conditions: list[ColumnElement[bool]] = [compile_text(chosen.query, reading.catalogue, reading.now, FIELDS)]
+    if chosen.states:
+        conditions.append(difference.c.state.in_(chosen.states))
+    if chosen.group is not None:
+        conditions.append(difference.c.group_key == chosen.group)
+    if chosen.ci_key is not None:
+        row = find_row(reading, chosen.ci_key)
+        conditions.append(or_(ci.c.id == row.id, ci.c.owner_ci_id == row.id))
+    return and_(*conditions)
+
+
+def _groups(condition: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(
+            difference.c.group_key,
+            func.count().label("count"),
+            func.count(difference.c.ci_id.distinct()).label("ci_count"),
+            func.max(difference.c.risk).label("risk"),
+            func.min(difference.c.opened_at).label("oldest_at"),
+            func.max(difference.c.opened_at).label("newest_at"),
+            func.min(difference.c.id).label("example_id"),
+        )
+        .select_from(difference.join(ci, ci.c.id == difference.c.ci_id))
+        .where(condition)
+        .group_by(difference.c.group_key)
+    )
+
+
+def _group_views(reading: Reading, rows: Sequence[Any]) -> list[DifferenceGroup]:
+    """Each group is described by its first difference: what is recorded may differ among them, what is observed does not."""
+    query = select(difference).where(difference.c.id.in_([row.example_id for row in rows]))
+    examples = {view.id: view for view in _views(reading, reading.connection.execute(query).all())}
+    found = []
+    for row in rows:
+        example = examples[row.example_id]
+        found.append(
+            DifferenceGroup(
+                group_key=row.group_key,
+                kind=example.kind,
+                attribute=example.attribute,
+                label=example.label,
+                ci_class=example.ci.ci_class,
+                recorded=example.recorded,
+                observed=example.observed,
+                count=row.count,
+                ci_count=row.ci_count,
+                risk=row.risk,
+                oldest_at=row.oldest_at,
+                newest_at=row.newest_at,
+                example=example.ci,
+            )
+        )
+    return found
+
+
+def _views(reading: Reading, rows: Sequence[Any]) -> list[DifferenceView]:
+    refs = load_refs(reading.connection, (row.ci_id for row in rows))
+    owner_query = select(ci.c.id, ci.c.owner_ci_id).where(ci.c.id.in_(sorted(refs)), ci.c.owner_ci_id.is_not(None))
+    owner_of: dict[str, str] = {row.id: row.owner_ci_id for row in reading.connection.execute(owner_query)} if refs else {}
+    owners = load_refs(reading.connection, owner_of.values())
+    sources = load_source_refs(reading.connection, (row.source_id for row in rows))
+    decision_ids = sorted({row.decision_id for row in rows if row.decision_id is not None})
+    query = select(decision.c.id, decision.c.made_by, decision.c.reason).where(decision.c.id.in_(decision_ids))
+    decided = {row.id: row for row in reading.connection.execute(query)} if decision_ids else {}
+    carried = services_by_ci(reading) if rows else {}
+    views = []
+    for row in rows:
+        subject, owner_id = refs[row.ci_id], owner_of.get(row.ci_id)
+        source = None if row.source_id is None else sources.get(row.source_id)
+        made = decided.get(row.decision_id)
+        observed = decode(row.observed)
+        views.append(
+            DifferenceView(
+                id=row.id,
+                kind=row.kind,
+                state=row.state,
+                ci=subject,
+                owner=None if owner_id is None else owners.get(owner_id),
+                attribute=row.attribute,
+                label=reading.label_of(subject.ci_class, row.attribute),
+                recorded=decode(row.recorded),
+                observed=observed,
+                source=source,
+                group_key=row.group_key,
+                risk=row.risk,
+                opened_at=row.opened_at,
+                confirmed_at=row.confirmed_at,
+                closed_at=row.closed_at,
+                ignore_until=row.ignore_until,
+                decision_id=row.decision_id,
+                decided_by=None if made is None else made.made_by,
+                reason="" if made is None else made.reason,
+                trail=[(entry[0], entry[1]) for entry in decode(row.trail) or []],
+                services=sorted({*carried.get(row.ci_id, []), *(carried.get(owner_id, []) if owner_id else [])}),
+                explanation=_KINDS[row.kind].format(source="A source" if source is None else f"{source.kind}/{source.name}"),
+                version=row.version,
+                observed_token=value_token(observed),
+            )
+        )
+    return views
+
+
+def _cases(reading: Reading, rows: Sequence[Any]) -> list[CaseView]:
+    members = {row.id: decode(row.members) or [] for row in rows}
+    refs = load_refs(reading.connection, (each for ids in members.values() for each in ids))
+    named: dict[str, list[CiRef]] = {case_id: [refs[each] for each in ids if each in refs] for case_id, ids in members.items()}
+    return [CaseView(row.id, row.kind, row.state, named[row.id], decode(row.evidence) or {}, row.opened_at) for row in rows]
+
+
+def _decisions(reading: Reading, rows: Sequence[Any]) -> list[DecisionView]:
+    query = select(difference.c.id, difference.c.decision_id).where(difference.c.decision_id.in_([row.id for row in rows]))
+    touched: dict[str, list[str]] = {}
+    for row in reading.connection.execute(query.order_by(difference.c.id)):
+        touched.setdefault(row.decision_id, []).append(row.id)
+    return [DecisionView(row.id, row.kind, row.made_by, row.reason, row.at, row.undone_by, touched.get(row.id, [])) for row in rows]
+
+
+def _newest(
+    reading: Reading, chosen: Select[Any], at: ColumnElement[Any], key: ColumnElement[Any], *, cursor: str | None, limit: int
+) -> tuple[Sequence[Any], int, str | None]:
+    columns = [(at, True), (key, True)]
+    total = reading.connection.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
+    behind = after(columns, read_cursor(cursor, "newest", 2))
+    query = chosen if behind is None else chosen.where(behind)
+    rows = reading.connection.execute(query.add_columns(at.label("at_value")).order_by(*ordered(columns)).limit(check_limit(limit) + 1)).all()
+    following = make_cursor("newest", rows[limit - 1].at_value, rows[limit - 1].id) if len(rows) > limit else None
+    return rows[:limit], total, following

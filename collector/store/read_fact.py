@@ -1,0 +1,111 @@
+"""The facts of one configuration item: effective and recorded value, why this one is in force, and what every source says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from collector.reconcile.explain import MESSAGES, explain_value, render
+from collector.reconcile.fact import EffectiveValue, Loser, Merged, Observation, Pin
+from collector.reconcile.merge import merge
+from collector.store.content import decode, load_contents
+from collector.store.reading import Reading
+from collector.store.schema import difference, pin
+from muster.ports import Candidate, Fact, SourceRef
+
+HIDDEN = "••••"
+
+
+def load_facts(reading: Reading, row: Any, observations: Sequence[Observation], sources: Mapping[int, SourceRef]) -> list[Fact]:
+    """Every attribute that has a value on any side, in the order of the class's file, others after it. Sensitive values are hidden."""
+    contents = load_contents(reading.connection, (bytes(each) for each in (row.effective_hash, row.recorded_hash) if each is not None))
+    effective = contents[bytes(row.effective_hash)] if row.effective_hash is not None else {}
+    recorded = contents[bytes(row.recorded_hash)] if row.recorded_hash is not None else {}
+    ci_class = reading.class_of(row.ci_class)
+    merged = merge(ci_class, observations, _load_pins(reading, row.id), reading.settings, reading.now)
+    provenance = decode(row.provenance) or {}
+    query = select(difference.c.attribute).where(difference.c.ci_id == row.id, difference.c.state == "open", difference.c.kind == "changed_attribute")
+    different = set(reading.connection.execute(query).scalars())
+    told = {name for each in observations for name in each.attributes}
+    order = {name: at for at, name in enumerate(ci_class.attributes)}
+    facts = []
+    for name in sorted({*effective, *recorded, *told}, key=lambda each: (order.get(each, len(order)), each)):
+        attribute = reading.attribute_of(row.ci_class, name)
+        value = merged.values.get(name)
+        winner = _winner(name, value, provenance, observations, sources)
+        candidates = _candidates(name, merged, observations, sources, hides=attribute.sensitive)
+        facts.append(
+            Fact(
+                attribute=name,
+                label=reading.label_of(row.ci_class, name),
+                unit=attribute.unit,
+                mode=attribute.mode,
+                effective=_shown(effective.get(name), hides=attribute.sensitive),
+                has_effective=name in effective,
+                recorded=_shown(recorded.get(name), hides=attribute.sensitive),
+                has_recorded=name in recorded,
+                source=winner[0],
+                rule=value.rule if value is not None else "",
+                since=winner[1],
+                candidates=candidates,
+                is_different=name in different,
+                is_volatile=attribute.volatile,
+            )
+        )
+    return facts
+
+
+def _load_pins(reading: Reading, ci_id: str) -> dict[str, Pin]:
+    rows = reading.connection.execute(select(pin).where(pin.c.ci_id == ci_id))
+    return {row.attribute: Pin(decode(row.value), row.reason, row.owner, row.expires_at) for row in rows}
+
+
+def _winner(
+    name: str, value: EffectiveValue | None, provenance: Mapping[str, Any], observations: Sequence[Observation], sources: Mapping[int, SourceRef]
+) -> tuple[SourceRef | None, int | None]:
+    """Whose value is in force, and since when it is; as stored, else as merged now."""
+    stored = provenance.get(name)
+    if stored is not None:
+        return sources.get(stored[0]), stored[2]
+    if value is None or value.source is None:
+        return None, None if value is None else value.observed_at
+    source_id = next((each.source_id for each in observations if each.record_id == value.record_id), None)
+    return (None if source_id is None else sources.get(source_id)), value.observed_at
+
+
+def _candidates(name: str, merged: Merged, observations: Sequence[Observation], sources: Mapping[int, SourceRef], *, hides: bool) -> list[Candidate]:
+    value = merged.values.get(name)
+    losers = {(each.source, each.observed_at): each for each in merged.losers if each.attribute == name}
+    found = []
+    for each in observations:
+        if name not in each.attributes:
+            continue
+        is_winner = value is not None and each.record_id == value.record_id
+        found.append(
+            Candidate(
+                source=sources[each.source_id],
+                value=_shown(each.attributes[name], hides=hides),
+                observed_at=each.observed_at,
+                confirmed_at=each.confirmed_at,
+                is_fresh=each.is_fresh,
+                is_winner=is_winner,
+                why=_why(value, losers.get((each.source, each.observed_at)), is_winner=is_winner),
+            )
+        )
+    return sorted(found, key=lambda candidate: (not candidate.is_winner, -candidate.confirmed_at))
+
+
+def _why(value: EffectiveValue | None, loser: Loser | None, *, is_winner: bool) -> str:
+    if is_winner and value is not None:
+        return render(explain_value(value)[0])
+    if loser is not None:
+        return MESSAGES.get(f"loser.{loser.why}", loser.why)
+    if value is not None and value.rule == "pin":
+        return render(explain_value(value)[0])
+    return "" if value is None else render(explain_value(value)[0])
+
+
+def _shown(value: Any, *, hides: bool) -> Any:
+    return HIDDEN if hides and value is not None else value

@@ -1,0 +1,175 @@
+"""Sources: who may report as whom, how their clocks stand, what of theirs was refused or dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import median_low
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection, insert, select, update
+
+from collector.reconcile.record import SourceKey
+from collector.store.content import decode, encode
+from collector.store.schema import source, token
+from muster.errors import AuthorisationError, quote
+from muster.wire.report import Dropped, Rejection, Source
+
+OFFSETS_KEPT = 5
+OFFSET_SHOWN_MS = 5_000
+OFFSET_CORRECTED_MS = 300_000
+REJECTIONS_KEPT = 100
+DROPPED_KEPT = 100
+
+
+class Scope(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a token lets a source claim; empty: anything. `ranges`: address ranges (CIDR) of the devices it may report."""
+
+    kinds: list[str] = []
+    names: list[str] = []
+    zones: list[str] = []
+    classes: list[str] = []
+    ranges: list[str] = []
+
+
+class Grant(Struct, frozen=True):
+    """The token by which a report came. `source_id`: the source that it is bound to; None: not yet, the first report binds it.
+
+    `token_id` None: nothing to bind (imports and tests inside the process).
+    """
+
+    token_id: str | None = None
+    source_id: int | None = None
+    scope: Scope = Scope()
+
+
+class StoredSource(Struct):
+    """A row of `source` as ingest needs it."""
+
+    id: int
+    key: SourceKey
+    state: str
+    last_sequence: int | None
+    clock_offsets_ms: list[int]
+    software_version: str
+    is_new: bool = False
+
+
+def admit(connection: Connection, reported: Source, grant: Grant, now: int) -> StoredSource:
+    """The source row of a report, made where it is the first one. Raises AuthorisationError where the token may not report as it."""
+    _check_scope(reported, grant.scope)
+    known = _load(connection, source.c.kind == reported.kind, source.c.name == reported.name, source.c.instance == reported.instance)
+    if grant.source_id is not None and (known is None or known.id != grant.source_id):
+        _check_bound(connection, reported, grant.source_id)
+    if known is None:
+        known = _create(connection, reported, grant, now)
+    if known.state == "revoked":
+        raise AuthorisationError(f"source {known.key.text} is revoked; enrol it again to let it report")
+    if known.state == "pending":
+        raise AuthorisationError(f"source {known.key.text} waits for approval; approve it on its page")
+    if known.key.zone != reported.zone:
+        _move(connection, known, reported.zone)
+    if grant.token_id is not None and grant.source_id is None:
+        connection.execute(update(token).where(token.c.id == grant.token_id, token.c.source_id.is_(None)).values(source_id=known.id))
+    return known
+
+
+def load_source(connection: Connection, source_id: int) -> StoredSource | None:
+    """A source by its number."""
+    return _load(connection, source.c.id == source_id)
+
+
+def load_source_keys(connection: Connection, ids: Sequence[int]) -> dict[int, SourceKey]:
+    """The names of sources by their numbers."""
+    columns = (source.c.id, source.c.kind, source.c.name, source.c.instance, source.c.zone)
+    return {row.id: SourceKey(row.kind, row.name, row.instance, row.zone) for row in connection.execute(select(*columns).where(source.c.id.in_(ids)))}
+
+
+def revoke_source(connection: Connection, source_id: int, now: int) -> None:
+    """From now on every report and every token of this source is refused."""
+    connection.execute(update(source).where(source.c.id == source_id).values(state="revoked"))
+    connection.execute(update(token).where(token.c.source_id == source_id, token.c.revoked_at.is_(None)).values(revoked_at=now))
+
+
+def clock_shift_ms(offsets: Sequence[int]) -> int:
+    """What to add to a source's instants: the median offset of its last attempts where it is over five minutes, else 0."""
+    offset = clock_offset_ms(offsets)
+    return offset if abs(offset) > OFFSET_CORRECTED_MS else 0
+
+
+def clock_offset_ms(offsets: Sequence[int]) -> int:
+    """Collector's clock minus the source's: the median of the last attempts."""
+    return median_low(offsets) if offsets else 0
+
+
+def note_attempt(offsets: Sequence[int], received_at: int, sent_at: int | None) -> list[int]:
+    """The offsets of the last attempts, with this one."""
+    return list(offsets) if sent_at is None else [*offsets, received_at - sent_at][-OFFSETS_KEPT:]
+
+
+def save_attempt(
+    connection: Connection,
+    known: StoredSource,
+    *,
+    now: int,
+    sequence: int,
+    software_version: str,
+    rejected: Sequence[Rejection],
+    dropped: Sequence[Dropped],
+) -> None:
+    """What the source's page shows after an accepted report."""
+    values: dict[str, Any] = {
+        "last_report_at": now,
+        "last_sequence": max(sequence, known.last_sequence or 0),
+        "clock_offsets_ms": msgspec.json.encode(known.clock_offsets_ms).decode(),
+        "software_version": software_version or known.software_version,
+    }
+    if rejected or dropped:
+        row = connection.execute(select(source.c.last_rejections, source.c.dropped).where(source.c.id == known.id)).one()
+        if rejected:
+            refused = [{"path": each.path, "reason": each.reason, "at": now} for each in rejected]
+            values["rejected_total"] = source.c.rejected_total + len(rejected)
+            values["last_rejections"] = encode([*(decode(row.last_rejections) or []), *refused][-REJECTIONS_KEPT:])
+        if dropped:
+            given_up = [{"from": each.from_sequence, "to": each.to_sequence, "reason": each.reason, "at": now} for each in dropped]
+            values["dropped"] = encode([*(decode(row.dropped) or []), *given_up][-DROPPED_KEPT:])
+    connection.execute(update(source).where(source.c.id == known.id).values(**values))
+
+
+def parse_scope(value: object) -> Scope:
+    """A token's scope from its decoded column; None: anything."""
+    return msgspec.convert(value if isinstance(value, Mapping) else {}, Scope)
+
+
+def _load(connection: Connection, *conditions: Any) -> StoredSource | None:
+    row = connection.execute(select(source).where(*conditions)).first()
+    if row is None:
+        return None
+    key = SourceKey(row.kind, row.name, row.instance, row.zone)
+    return StoredSource(row.id, key, row.state, row.last_sequence, msgspec.json.decode(row.clock_offsets_ms, type=list[int]), row.software_version)
+
+
+def _check_scope(reported: Source, scope: Scope) -> None:
+    for what, value, allowed in (("kind", reported.kind, scope.kinds), ("name", reported.name, scope.names), ("zone", reported.zone, scope.zones)):
+        if allowed and value not in allowed:
+            raise AuthorisationError(f"this token may not report as {what} {quote(value)}; it may as {', '.join(allowed)}")
+
+
+def _check_bound(connection: Connection, reported: Source, source_id: int) -> None:
+    """A new spool makes a new instance of the same source; another kind or name is another source."""
+    bound = _load(connection, source.c.id == source_id)
+    if bound is None or (bound.key.kind, bound.key.name) != (reported.kind, reported.name):
+        name = "another source" if bound is None else f"{bound.key.kind}/{bound.key.name}"
+        raise AuthorisationError(f"this token belongs to {name}; enrol {reported.kind}/{reported.name} with a token of its own")
+
+
+def _create(connection: Connection, reported: Source, grant: Grant, now: int) -> StoredSource:
+    values = {"kind": reported.kind, "name": reported.name, "instance": reported.instance, "zone": reported.zone}
+    row_id = connection.execute(insert(source).values(**values, token_id=grant.token_id, created_at=now).returning(source.c.id)).scalar_one()
+    return StoredSource(row_id, SourceKey(reported.kind, reported.name, reported.instance, reported.zone), "active", None, [], "", is_new=True)
+
+
+def _move(connection: Connection, known: StoredSource, zone: str) -> None:
+    connection.execute(update(source).where(source.c.id == known.id).values(zone=zone))
+    known.key = msgspec.structs.replace(known.key, zone=zone)
