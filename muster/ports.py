@@ -262,6 +262,7 @@ class SourceView(Struct, frozen=True):
     last_rejections: list[dict[str, Any]]
     sections: list[dict[str, Any]]
     record_count: int
+    samples_dropped_total: int = 0
 
 
 class FractionView(Struct, frozen=True):

@@ -13,11 +13,16 @@ Taking reports (run inside the writer: `await writer.run(lambda connection: inge
 Deciding (same: inside the writer)
     decision.accept_differences / reject_differences / ignore_differences / undo_decision / resolve_case / adopt_suggestion
     recorded.patch_recorded(connection, ...)          recorded attributes and tags, with If-Match version
-    audit_chain.append(connection, ...) / verify(connection)
+    audit_chain.append(connection, at, actor=, action=, subject=, detail=) / verify(connection)
+
+Letting in
+    token.create_token / find_token / redeem_token / note_use / revoke_token; session.begin_session / find_session / end_session
+    account.create_account / check_password / hash_password / save_role / disable_account
 
 Keeping
     sweep.sweep(connection, context, now)             presence, expired checks, ignored differences, pins
     retention.delete_expired(connection, ...)         journal and samples
     liveness.begin / beat / end, lease.acquire / release, setting.load / save
-    series.load_points(connection, ...)               metric samples
+    series.save_samples(connection, source_id, tables=, samples=, received_at=, shift_ms=) -> digests to send in full
+    compaction.load_work(reading) / compact / save    blocks of an hour become one
 """

@@ -69,6 +69,7 @@ def _views(reading: Reading, rows: Sequence[Any]) -> list[SourceView]:
             last_rejections=(decode(row.last_rejections) or [])[::-1],
             sections=sections[row.id],
             record_count=counts.get(row.id, 0),
+            samples_dropped_total=row.samples_dropped_total,
         )
         for row in rows
     ]

@@ -50,6 +50,7 @@ source = Table(
     Column("last_sequence", BigInteger),
     Column("clock_offsets_ms", Text, nullable=False, server_default="[]"),  # JSON list, last five attempts
     Column("rejected_total", BigInteger, nullable=False, server_default="0"),
+    Column("samples_dropped_total", BigInteger, nullable=False, server_default="0"),
     Column("last_rejections", LargeBinary),  # MessagePack list of {path, reason, at}, at most 100
     Column("dropped", LargeBinary),  # MessagePack list of {from, to, reason, at}: sequences that the source gave up, at most 100
     UniqueConstraint("kind", "name", "instance"),

@@ -172,6 +172,7 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("last_sequence", sa.BigInteger(), nullable=True),
         sa.Column("clock_offsets_ms", sa.Text(), server_default="[]", nullable=False),
         sa.Column("rejected_total", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("samples_dropped_total", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("last_rejections", sa.LargeBinary(), nullable=True),
         sa.Column("dropped", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_source")),

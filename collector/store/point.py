@@ -1,0 +1,77 @@
+"""Samples of one series to the points of a chart: in order, each instant once, gaps told, and no more than asked for. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from statistics import median_low
+
+Sample = tuple[int, float | int | None]
+Point = tuple[int, float | None]
+# Later than this many usual steps, a sample does not follow the one before: something was missed.
+GAP_STEPS = 2.5
+
+
+def to_points(samples: Iterable[Sample], since: int, until: int) -> list[Point]:
+    """Samples in `[since, until)` as points, oldest first; of several at one instant the last given counts.
+
+    None stands where a sample is missing or no number, and one usual step behind the last sample before a gap.
+    """
+    known = dict(samples)
+    points = [(at, _number(known[at])) for at in sorted(known) if since <= at < until]
+    step = _usual_step(points)
+    marked: list[Point] = []
+    for point in points:
+        if marked and step and marked[-1][1] is not None and point[0] - marked[-1][0] > GAP_STEPS * step:
+            marked.append((marked[-1][0] + step, None))
+        marked.append(point)
+    return marked
+
+
+def thin_out(points: Sequence[Point], since: int, until: int, limit: int, *, is_counter: bool) -> list[Point]:
+    """At most about `limit` points: of a gauge the mean of each span, of a counter its last value.
+
+    Where a counter was reset within a span, the points around its last reset stay too, so that no reset is lost in the sum of
+    increases. A span without any number is one None.
+    """
+    if len(points) <= limit or limit < 1:
+        return list(points)
+    width = max(1, math.ceil((until - since) / limit))
+    spans: dict[int, list[Point]] = {}
+    for point in points:
+        spans.setdefault((point[0] - since) // width, []).append(point)
+    thinned: list[Point] = []
+    for index in sorted(spans):
+        kept = _last_of_counter(spans[index]) if is_counter else [_mean_of_gauge(spans[index])]
+        thinned += [point for point in kept if point[1] is not None or not thinned or thinned[-1][1] is not None]
+    return thinned
+
+
+def _mean_of_gauge(span: Sequence[Point]) -> Point:
+    known = [(at, value) for at, value in span if value is not None]
+    if not known:
+        return span[0][0], None
+    mean = math.fsum(value / len(known) for _, value in known)
+    return (known[0][0] + known[-1][0]) // 2, mean
+
+
+def _last_of_counter(span: Sequence[Point]) -> list[Point]:
+    known = [(at, value) for at, value in span if value is not None]
+    if not known:
+        return [(span[0][0], None)]
+    resets = [pair for pair in pairwise(known) if pair[1][1] < pair[0][1]]
+    return sorted({*(resets[-1] if resets else ()), known[-1]})
+
+
+def _usual_step(points: Sequence[Point]) -> int | None:
+    steps = [after - before for (before, _), (after, _) in pairwise(points)]
+    return median_low(steps) if len(steps) >= 2 else None
+
+
+def _number(value: float | int | None) -> float | None:
+    """None too for what is no number: a chart and JSON know neither NaN nor infinity."""
+    if value is None:
+        return None
+    number = float(value)
+    return number if math.isfinite(number) else None
