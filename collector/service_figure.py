@@ -12,6 +12,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from collector.service_tree import NOTHING, LeafKey, Node, follow, name_leaves, to_expression
+from collector.services.case import parse_target
+from collector.services.error_budget import compute_burn_rate
 from muster.instant import parse_instant
 from muster.model.state import State
 
@@ -141,12 +143,14 @@ def compute_figures(subject: Subject, now: int, cache: FigureCache) -> dict[str,
 def compute_burn_rates(subject: Subject, now: int) -> dict[str, float | None]:
     """Error ratio by allowed error ratio over windows that end now; None without a target or agreed time."""
     target = subject.target_at(now)
-    allowed = None if target is None or target.get("availability") is None else 1 - float(str(target["availability"]))
+    promised = None if target is None else parse_target(target.get("availability"))
     rates: dict[str, float | None] = {}
     for name, length in BURN_WINDOWS_MS.items():
-        result = subject.compute(now - length, now) if allowed else {}
-        counted = result.get("agreed_ms", 0) - result.get("excluded_ms", 0)
-        rates[name] = result["downtime_ms"] / counted / allowed if counted and allowed else None
+        rate = None
+        if promised is not None:
+            result = subject.compute(now - length, now)
+            rate = compute_burn_rate(promised, counted_ms=result["agreed_ms"] - result["excluded_ms"], downtime_ms=result["downtime_ms"])
+        rates[name] = None if rate is None else float(rate)
     return rates
 
 
