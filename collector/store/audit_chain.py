@@ -73,13 +73,14 @@ def load_entries(connection: Connection, *, before: int | None = None, limit: in
 def verify(connection: Connection, *, expected: Head | None = None) -> Verdict:
     """Follow the whole chain. `expected`: a head written down earlier, which the chain must still pass through."""
     head = Head()
-    for row in connection.execute(select(audit).order_by(audit.c.id).execution_options(yield_per=_ROWS_AT_ONCE)):
-        reason = _fault(head, row)
-        if not reason and expected is not None and row.id == expected.id and bytes(row.hash) != expected.hash:
-            reason = "its hash is not the one written down: the chain was made anew"
-        if reason:
-            return Verdict(head.id, head, row.id, reason)
-        head = Head(row.id, bytes(row.hash))
+    with connection.execute(select(audit).order_by(audit.c.id).execution_options(yield_per=_ROWS_AT_ONCE)) as rows:
+        for row in rows:
+            reason = _fault(head, row)
+            if not reason and expected is not None and row.id == expected.id and bytes(row.hash) != expected.hash:
+                reason = "its hash is not the one written down: the chain was made anew"
+            if reason:
+                return Verdict(head.id, head, row.id, reason)
+            head = Head(row.id, bytes(row.hash))
     if expected is not None and head.id < expected.id:
         return Verdict(head.id, head, head.id + 1, f"entries {head.id + 1} to {expected.id} are gone from the end")
     return Verdict(head.id, head)

@@ -503,15 +503,24 @@ series = Table(
 )
 chunk = Table(
     "chunk",
-    metadata,  # samples of all series of one table over a span: one row a report, joined to hours by the sweep
+    metadata,  # samples of all series of one table over a span: one row a report, joined to hours by compaction
     Column("id", Id, primary_key=True),
     Column("source_id", Id, ForeignKey("source.id"), nullable=False),
     Column("table_digest", Text, nullable=False),
     Column("start_at", BigInteger, nullable=False),
     Column("end_at", BigInteger, nullable=False),
     Column("count", Integer, nullable=False),  # instants
-    Column("body", LargeBinary, nullable=False),  # zstd of MessagePack [times, [values by series]], both as differences
+    Column("body", LargeBinary, nullable=False),  # collector/store/sample_block.py
+    Column("is_compact", Boolean, nullable=False, server_default=text("false")),
     Index(None, "source_id", "table_digest", "start_at"),
+    Index(
+        "ix_chunk_received",
+        "source_id",
+        "table_digest",
+        "start_at",
+        sqlite_where=text("is_compact = false"),
+        postgresql_where=text("is_compact = false"),
+    ),
     Index(None, "end_at"),
 )
 

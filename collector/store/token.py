@@ -131,7 +131,7 @@ def delete_spent_links(connection: Connection, now: int, *, limit: int) -> int:
 
 def hash_secret(secret: str) -> bytes:
     """What the store keeps of a secret."""
-    return hashlib.sha256(secret.encode()).digest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()  # a header may hold any bytes
 
 
 def _holds(now: int) -> ColumnElement[bool]:

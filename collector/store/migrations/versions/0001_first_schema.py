@@ -207,10 +207,19 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("end_at", sa.BigInteger(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("is_compact", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_chunk_source_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_chunk")),
     )
     op.create_index(op.f("ix_chunk_end_at"), "chunk", ["end_at"], unique=False)
+    op.create_index(
+        "ix_chunk_received",
+        "chunk",
+        ["source_id", "table_digest", "start_at"],
+        unique=False,
+        sqlite_where=sa.text("is_compact = false"),
+        postgresql_where=sa.text("is_compact = false"),
+    )
     op.create_index(op.f("ix_chunk_source_id_table_digest_start_at"), "chunk", ["source_id", "table_digest", "start_at"], unique=False)
     op.create_table(
         "difference",

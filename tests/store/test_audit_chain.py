@@ -1,0 +1,123 @@
+"""The audit trail shows any edit, gap, exchange or cut, and names the first entry that does not hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, delete, select, update
+
+from collector.store import audit_chain
+from collector.store.audit_chain import AuditEntry, Head, Verdict
+from collector.store.engine import Database, open_database
+from collector.store.migrate import migrate_database
+from collector.store.schema import audit
+
+AT = 1_772_359_200_000
+
+
+def fill(connection: Connection, count: int) -> Head:
+    connection.execute(delete(audit))
+    for number in range(1, count + 1):
+        head = audit_chain.append(
+            connection, AT + number, actor="person:kim", action="difference.accepted", subject=f"d{number}", detail={"reason": "planned", "n": number}
+        )
+    return head
+
+
+def test_a_whole_chain_holds(database: Database) -> None:
+    with database.begin() as connection:
+        head = fill(connection, 5)
+    with database.connect() as connection:
+        assert audit_chain.verify(connection) == Verdict(5, head)
+        assert audit_chain.verify(connection, expected=head) == Verdict(5, head)
+        assert audit_chain.load_head(connection) == head
+
+
+def test_an_empty_chain_holds(database: Database) -> None:
+    with database.connect() as connection:
+        assert audit_chain.verify(connection) == Verdict(0, Head())
+
+
+def test_entries_are_read_newest_first(database: Database) -> None:
+    with database.begin() as connection:
+        fill(connection, 3)
+        entries = audit_chain.load_entries(connection, limit=2)
+        assert [each.id for each in entries] == [3, 2]
+        assert audit_chain.load_entries(connection, before=2) == [
+            AuditEntry(1, AT + 1, "person:kim", "difference.accepted", "d1", {"reason": "planned", "n": 1})
+        ]
+
+
+def test_a_removed_entry_is_named(database: Database) -> None:
+    with database.begin() as connection:
+        fill(connection, 6)
+        connection.execute(delete(audit).where(audit.c.id.in_([3, 4])))
+        verdict = audit_chain.verify(connection)
+    assert (verdict.entries, verdict.broken_id, verdict.reason) == (2, 5, "entries 3 to 4 before it are gone")
+
+
+def test_a_cut_end_shows_against_a_head_written_down(database: Database) -> None:
+    with database.begin() as connection:
+        head = fill(connection, 6)
+        connection.execute(delete(audit).where(audit.c.id > 4))
+        assert audit_chain.verify(connection).broken_id is None
+        verdict = audit_chain.verify(connection, expected=head)
+    assert (verdict.broken_id, verdict.reason) == (5, "entries 5 to 6 are gone from the end")
+
+
+def test_a_chain_made_anew_shows_against_a_head_written_down(database: Database) -> None:
+    with database.begin() as connection:
+        head = fill(connection, 4)
+        connection.execute(delete(audit))
+        for number in range(5):
+            audit_chain.append(connection, AT, actor="person:eve", action="sign_in", subject=f"s{number}")
+        assert audit_chain.verify(connection).broken_id is None
+        assert audit_chain.verify(connection, expected=head).broken_id == 4
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    folder: Path = tmp_path_factory.mktemp("audit")
+    database = open_database(f"sqlite:///{folder}/store.db")
+    migrate_database(database)
+    return database
+
+
+EDITS = {
+    "at": 1,
+    "actor": "person:eve",
+    "action": "difference.rejected",
+    "subject": "other",
+    "detail": b"\x80",
+    "previous_hash": bytes(32),
+    "hash": bytes(32),
+}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@given(st.integers(2, 8), st.data())
+def test_any_edit_is_found_at_its_entry(scratch: Database, count: int, data: st.DataObject) -> None:
+    broken = data.draw(st.integers(2, count))
+    column = data.draw(st.sampled_from(sorted(EDITS)))
+    with scratch.begin() as connection:
+        fill(connection, count)
+        connection.execute(update(audit).where(audit.c.id == broken).values({column: EDITS[column]}))
+        verdict = audit_chain.verify(connection)
+    assert (verdict.broken_id, verdict.entries) == (broken, broken - 1)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+@given(st.integers(3, 8), st.data())
+def test_exchanged_entries_are_found(scratch: Database, count: int, data: st.DataObject) -> None:
+    first, second = sorted(data.draw(st.lists(st.integers(1, count), min_size=2, max_size=2, unique=True)))
+    with scratch.begin() as connection:
+        fill(connection, count)
+        rows = {row.id: row for row in connection.execute(select(audit))}
+        for target, other in ((first, rows[second]), (second, rows[first])):
+            values = {"at": other.at, "subject": other.subject, "detail": other.detail, "previous_hash": other.previous_hash, "hash": other.hash}
+            connection.execute(update(audit).where(audit.c.id == target).values(values))
+        verdict = audit_chain.verify(connection)
+    assert verdict.broken_id == first
