@@ -110,7 +110,7 @@ def parse_target(value: Any, *, path: str = "$.target") -> Fraction | None:
         return None
     text = str(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else ""
     if not _TARGET.fullmatch(text) or Fraction(text) > 1:
-        raise InputError(f'{quote(value)} is no target between 0 and 1; write for example "0.999" for 99.9 %', path=path)
+        raise InputError(f'{quote(value)} is no ratio between 0 and 1; write for example "0.999" for 99.9 %', path=path)
     return Fraction(text)
 
 

@@ -78,8 +78,8 @@ CASE: dict[str, Any] = {
         ),
         ({"service_hours": {"extras": []}}, "$.service_hours.extras: unknown key 'extras'; did you mean 'extra'?"),
         ({"policies": {"unknown": "ignore"}}, "$.policies.unknown: unknown policy 'ignore'; known are down, exclude, up"),
-        ({"target": "99.9"}, "$.target: '99.9' is no target between 0 and 1; write for example \"0.999\" for 99.9 %"),
-        ({"target": "1e-9999999"}, "$.target: '1e-9999999' is no target between 0 and 1; write for example \"0.999\" for 99.9 %"),
+        ({"target": "99.9"}, "$.target: '99.9' is no ratio between 0 and 1; write for example \"0.999\" for 99.9 %"),
+        ({"target": "1e-9999999"}, "$.target: '1e-9999999' is no ratio between 0 and 1; write for example \"0.999\" for 99.9 %"),
         ({"planned_downtimes": []}, "$.planned_downtimes: unknown key 'planned_downtimes'; did you mean 'planned_downtime'?"),
     ],
 )
