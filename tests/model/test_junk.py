@@ -23,7 +23,7 @@ JUNK = [
     ("mac", "00:00:00:00:00:00"), ("mac", "ff:ff:ff:ff:ff:ff"), ("mac", "00:00:5e:00:01:0a"), ("mac", "00:00:0c:07:ac:01"),
     ("mac", "00:00:0c:9f:f0:01"), ("mac", "00:07:b4:00:01:01"), ("mac", "02:42:ac:11:00:02"), ("mac", "01:00:5e:00:00:01"),
     ("ip", "127.0.0.1"), ("ip", "::1"), ("ip", "169.254.1.1"), ("ip", "fe80::1"), ("ip", "0.0.0.0"), ("ip", "192.0.2.7"),
-    ("hostname", "localhost"), ("fqdn", "localhost.localdomain"), ("engine_id", "000000000000"),
+    ("hostname", "localhost"), ("fqdn", "localhost.localdomain"), ("engine_id", "000000000000"), ("sysname", "<private>"), ("serial", "<unknown>"),
 ]  # fmt: skip
 REAL = [
     ("serial", "CZ12345678"), ("serial", "S1"), ("serial", "SN-0000-X"), ("serial", "VMware-56 4d 0f 21"),
