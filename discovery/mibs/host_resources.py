@@ -17,6 +17,8 @@ _PROCESSOR = "1.3.6.1.2.1.25.3.1.3"  # hrDeviceProcessor
 _NO_DESCRIPTION = "Unknown Processor Type"  # what Windows says of every processor
 _WINDOWS_VOLUME = re.compile(r"(?P<path>[A-Za-z]:\\\S*)(?: Label:(?P<label>.*?))?(?:\s+Serial Number (?P<serial>\S+))?", re.DOTALL)
 
+_JUNOS_MOUNT = re.compile(r"mounted on: (?P<path>/\S*)\s*\Z")
+
 
 class Storage(NamedTuple):
     """One storage area; `size_bytes` and `used_bytes` None where the agent's numbers say nothing."""
@@ -60,7 +62,7 @@ def parse_rows(answers: Answers) -> HostResources:
 def _storage(index: int, row: Row) -> Storage:
     unit, size, used = (to_integer(row.get(name)) for name in ("hrStorageAllocationUnits", "hrStorageSize", "hrStorageUsed"))
     name = to_text(row.get("hrStorageDescr")) or ""
-    volume = _WINDOWS_VOLUME.fullmatch(name)
+    volume = _WINDOWS_VOLUME.fullmatch(name) or _JUNOS_MOUNT.search(name)
     kind = (to_oid(row.get("hrStorageType")) or "").removeprefix(_STORAGE_TYPES)
     return Storage(
         number=index,

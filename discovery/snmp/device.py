@@ -22,6 +22,7 @@ from discovery.mibs.huawei_entity import ModuleText, fill_in
 from discovery.mibs.interface import Interface
 from discovery.mibs.ip import DeviceAddress
 from discovery.mibs.lldp import Lldp
+from discovery.mibs.q_bridge import Vlan
 from discovery.mibs.snmpv2 import System
 from discovery.mibs.ucd_snmp import UcdHost
 from discovery.snmp.facts import DeviceFacts
@@ -36,6 +37,7 @@ from muster.errors import UnavailableError
 from muster.plugins import load_plugins
 
 T = TypeVar("T")
+VLAN_MIBS = ("cisco_vtp", "juniper_l2ald", "q_bridge")  # a vendor's own table before the standard one
 __all__ = ["DeviceFacts", "fetch_device", "host_ref", "load_device_profiles", "load_mibs", "to_samples", "to_sections"]
 
 
@@ -128,6 +130,7 @@ def _compose(address: str, system: System, profile: Profile, parsed: Mapping[str
     no_interfaces: tuple[Interface, ...] = ()
     no_addresses: tuple[DeviceAddress, ...] = ()
     no_entities: tuple[Entity, ...] = ()
+    no_vlans: tuple[Vlan, ...] = ()
     no_cdp: tuple[CdpNeighbour, ...] = ()
     interfaces = _take(parsed, "interface", no_interfaces)
     bridge, lldp = _take(parsed, "bridge", Bridge()), _take(parsed, "lldp", Lldp())
@@ -147,6 +150,7 @@ def _compose(address: str, system: System, profile: Profile, parsed: Mapping[str
         entities=entities,
         chassis=chassis,
         neighbours=neighbours,
+        vlans=next(filter(None, (_take(parsed, name, no_vlans) for name in VLAN_MIBS)), no_vlans),
         lldp_chassis_mac=lldp.chassis_mac,
         bridge_mac=bridge.base_mac,
         host=_take(parsed, "host_resources", HostResources()),

@@ -10,6 +10,7 @@ from discovery.mibs.framework import Engine
 from discovery.mibs.host_resources import HostResources
 from discovery.mibs.interface import Interface
 from discovery.mibs.ip import DeviceAddress
+from discovery.mibs.q_bridge import Vlan
 from discovery.mibs.snmpv2 import System
 from discovery.mibs.ucd_snmp import UcdHost
 from discovery.snmp.neighbour import Neighbour
@@ -34,6 +35,7 @@ class DeviceFacts:
     entities: tuple[Entity, ...] = ()
     chassis: tuple[Entity, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
+    vlans: tuple[Vlan, ...] = ()
     lldp_chassis_mac: str = ""
     bridge_mac: str = ""
     host: HostResources = NO_HOST

@@ -49,7 +49,12 @@ def to_sections(facts: DeviceFacts, *, interval_seconds: int = 600) -> dict[str,
         "hardware": _part_items(facts, host),
         "filesystem": _filesystem_items(facts, host),
     }
-    mibs = {"host": ("entity",), "network": ("interface", "ip"), "hardware": ("entity", "juniper_box"), "filesystem": ("host_resources",)}
+    mibs = {
+        "host": ("entity",),
+        "network": ("interface", "ip", "q_bridge", "cisco_vtp", "juniper_l2ald"),
+        "hardware": ("entity", "juniper_box"),
+        "filesystem": ("host_resources",),
+    }
     key = host.removeprefix("snmp:")
     found = {f"{kind}:{key}": _section(items[kind], [], _reason(facts, mibs[kind], kind), interval_seconds) for kind in items}
     found[f"neighbour:{key}"] = _section([], _relations(facts, host), _reason(facts, ("lldp", "cdp", "interface"), ""), interval_seconds)
@@ -142,7 +147,11 @@ def _network_items(facts: DeviceFacts, host: str) -> list[Item]:
         for each in facts.addresses
         if is_reported(each.address) and each.interface_index in by_index
     ]
-    return [*interfaces, *addresses]
+    vlans = [
+        build_item(f"{host}/vlan:{each.number}", "vlan", {"number": str(each.number)}, {"number": each.number, "name": each.name}, owner=host)
+        for each in facts.vlans
+    ]
+    return [*interfaces, *addresses, *vlans]
 
 
 def _interface_item(each: Interface, addresses: Sequence[DeviceAddress], host: str) -> Item:
