@@ -1,0 +1,141 @@
+"""A configuration item: facts, relations, contents, metrics, availability, incidents, history, and why each source's record is it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from collector.api.keys import CATALOGUE
+from collector.web.ci_frame import CiFrame, load_frame
+from collector.web.page import PageModule, Route
+from collector.web.rendering import respond, with_query
+from collector.web.table_export import FORMATS, ROW_LIMIT, send_table
+from collector.web.view.as_at import list_instants, parse_local, to_as_at
+from collector.web.view.ci import to_all_identifiers, to_checks, to_facts, to_relations, to_why
+from collector.web.view.content import to_contents
+from collector.web.view.history import to_changes
+from collector.web.view.incident import to_row
+from collector.web.view.review import to_difference_row
+from collector.web.view.wording import LAYERS
+from collector.web.visit import load, load_all
+from muster.errors import NotFoundError
+
+ROWS_SHOWN = 100
+INCIDENTS_READ = 500
+
+
+async def show_facts(request: web.Request) -> web.Response:
+    frame = await load_frame(request, "facts")
+    catalogue, viewpoint = request.app[CATALOGUE], frame.visit.viewpoint
+    differences = await load(request, "list_differences", ci=request.match_info["key"], limit=ROWS_SHOWN)
+    rows = [to_difference_row(each, None, catalogue, viewpoint) for each in differences.items]
+    groups = {each.id: each.group_key for each in differences.items}
+    facts = to_facts(frame.detail, catalogue, viewpoint)
+    return await _respond(request, frame, "ci_facts.html", facts=facts, differences=rows, groups=groups)
+
+
+async def show_relations(request: web.Request) -> web.Response:
+    frame = await load_frame(request, "relations")
+    rows = to_relations(frame.detail.relations, request.app[CATALOGUE], frame.visit.viewpoint)
+    return await _respond(request, frame, "ci_relations.html", relations=rows)
+
+
+async def show_contents(request: web.Request) -> web.Response:
+    """Dependent CIs of one class with their attributes; no class named: the one with most of them."""
+    frame = await load_frame(request, "contents")
+    wanted = request.query.get("class") or (frame.head.contents[0].name if frame.head.contents else "")
+    if not wanted:
+        return await _respond(request, frame, "ci_contents.html", page=None, wanted="", next_cursor=None, total=0)
+    key = request.match_info["key"]
+    if (form := request.query.get("format")) in FORMATS:
+        return _export_contents(str(form), await load_all(request, "list_contents", ROW_LIMIT, key=key, ci_class=wanted))
+    found = await load(request, "list_contents", key, wanted, cursor=request.query.get("cursor"), limit=ROWS_SHOWN)
+    page = to_contents(found.items, wanted, request.app[CATALOGUE], frame.visit.viewpoint)
+    return await _respond(request, frame, "ci_contents.html", page=page, wanted=wanted, next_cursor=found.next_cursor, total=found.total)
+
+
+def _export_contents(form: str, found: list[Any]) -> web.Response:
+    columns = sorted({name for each in found for name in each.columns} - {"name"})
+    rows = [(each.number, each.name, each.presence, *(each.columns.get(name) for name in columns)) for each in found]
+    return send_table("contents", form, ("number", "name", "presence", *columns), rows)
+
+
+async def show_availability(request: web.Request) -> web.Response:
+    frame = await load_frame(request, "availability")
+    return await _respond(request, frame, "ci_availability.html", checks=to_checks(frame.detail.checks, frame.visit.viewpoint))
+
+
+async def show_incidents(request: web.Request) -> web.Response:
+    frame = await load_frame(request, "incidents")
+    own = {frame.detail.summary.id}
+    found = [each for each in await load_all(request, "list_incidents", INCIDENTS_READ) if each.ci is not None and each.ci.id in own]
+    rows = [to_row(each, request.app[CATALOGUE], frame.visit.viewpoint) for each in found]
+    return await _respond(request, frame, "ci_incidents.html", incidents=rows)
+
+
+async def show_history(request: web.Request) -> web.Response:
+    """Changes newest first; with `at` also the CI as it was then, by what was known at `known`, beside how it is now."""
+    frame = await load_frame(request, "history")
+    catalogue, viewpoint, key = request.app[CATALOGUE], frame.visit.viewpoint, request.match_info["key"]
+    layer = request.query.get("layer")
+    layer = layer if layer in LAYERS else None
+    with_contents = request.query.get("contents") == "1"
+    found = await load(request, "ci_history", key, layer=layer, with_contents=with_contents, cursor=request.query.get("cursor"), limit=ROWS_SHOWN)
+    at, known = parse_local(request.query.get("at"), viewpoint), parse_local(request.query.get("known"), viewpoint)
+    as_at = None
+    if at is not None or known is not None:
+        moment = viewpoint.now if at is None else at
+        then = await load(request, "ci_as_at", key, moment, known)
+        today = await load(request, "ci_as_at", key, viewpoint.now)
+        as_at = to_as_at(then, today, catalogue, viewpoint)
+    layers = [(with_query(frame.visit, layer=None, cursor=None), viewpoint.say("all"), layer is None)]
+    layers += [(with_query(frame.visit, layer=name, cursor=None), viewpoint.say(text), layer == name) for name, text in LAYERS.items()]
+    return await _respond(
+        request,
+        frame,
+        "ci_history.html",
+        changes=to_changes(found.items, catalogue, viewpoint, frame.ref),
+        total=found.total,
+        next_cursor=found.next_cursor,
+        layers=layers,
+        with_contents=with_contents,
+        as_at=as_at,
+        at=request.query.get("at", ""),
+        known=request.query.get("known", ""),
+        instants=list_instants(found.items, viewpoint),
+    )
+
+
+async def show_why(request: web.Request) -> web.Response:
+    frame = await load_frame(request, "why")
+    identifiers = to_all_identifiers(frame.detail, request.app[CATALOGUE], frame.visit.viewpoint)
+    return await _respond(request, frame, "ci_why.html", links=to_why(frame.detail, frame.visit.viewpoint), identifiers=identifiers)
+
+
+async def _respond(request: web.Request, frame: CiFrame, template: str, **values: Any) -> web.Response:
+    return await respond(request, template, visit=frame.visit, head=frame.head, tabs=frame.tabs, **values)
+
+
+async def redirect_short(request: web.Request) -> web.Response:
+    """`/ci/8161` as people shorten it on the telephone."""
+    key = request.match_info["key"]
+    if not key.isalnum() and not key.replace("-", "").isalnum():
+        raise NotFoundError("no such CI; see the list of configuration items")
+    return web.Response(status=303, headers={"Location": f"/cis/{key}"})
+
+
+PAGE = PageModule(
+    "ci",
+    "A configuration item with facts, relations, contents, availability, incidents, history and reasons",
+    (
+        Route("GET", "/cis/{key}", show_facts),
+        Route("GET", "/cis/{key}/relations", show_relations),
+        Route("GET", "/cis/{key}/contents", show_contents),
+        Route("GET", "/cis/{key}/availability", show_availability),
+        Route("GET", "/cis/{key}/incidents", show_incidents),
+        Route("GET", "/cis/{key}/history", show_history),
+        Route("GET", "/cis/{key}/why", show_why),
+        Route("GET", "/ci/{key}", redirect_short),
+    ),
+)

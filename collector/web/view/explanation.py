@@ -1,0 +1,65 @@
+"""Why a record belongs to its CI and why a value is in force, in the reader's language.
+
+The sentences are those of `collector/reconcile/explain.py`; what the store already rendered in English is recognised by its sentence.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from collector.reconcile.explain import MESSAGES, explain_link
+from collector.reconcile.record import LinkEvidence
+from collector.web.view.viewpoint import Viewpoint
+from muster.ports import LinkView
+
+_FIELD = re.compile(r"\\{(\w+)\\}")
+
+
+def translate_messages(viewpoint: Viewpoint) -> Mapping[str, str]:
+    """All sentences by id in the reader's language."""
+    return {name: viewpoint.say(text) for name, text in MESSAGES.items()}
+
+
+def say_link(link: LinkView, viewpoint: Viewpoint) -> list[str]:
+    """The chain of a link, a sentence each; the store's own text where the evidence is of another version."""
+    try:
+        evidence = msgspec.convert(link.evidence, LinkEvidence)
+    except msgspec.ValidationError:
+        return link.explanation.splitlines()
+    messages = translate_messages(viewpoint)
+    source = f"{link.source.kind}/{link.source.name}/{link.source.instance}"
+    return [
+        render_sentence(messages.get(line.message, line.message), line.arguments, messages)
+        for line in explain_link(evidence, source, link.ref, messages)
+    ]
+
+
+def render_sentence(text: str, arguments: Mapping[str, str], messages: Mapping[str, str]) -> str:
+    """The sentence with its arguments; those that start with `@` are ids of messages."""
+    filled = {name: messages.get(each[1:], each[1:]) if each.startswith("@") else each for name, each in arguments.items()}
+    try:
+        return text.format_map(filled)
+    except (KeyError, ValueError, IndexError):  # a translation with another field must not hide the page
+        return text
+
+
+def translate_sentence(sentence: str, viewpoint: Viewpoint) -> str:
+    """An English sentence of `MESSAGES` in the reader's language; one that is not known stays as it is."""
+    if viewpoint.words.tag == "en" or not sentence:
+        return sentence
+    for pattern, text in _patterns():
+        found = pattern.fullmatch(sentence)
+        if found:
+            return render_sentence(viewpoint.say(text), found.groupdict(), {})
+    return sentence
+
+
+@functools.cache
+def _patterns() -> list[tuple[re.Pattern[str], str]]:
+    """Each sentence as a pattern, those with the most words of their own first."""
+    texts = sorted(MESSAGES.values(), key=lambda text: len(re.sub(r"\{\w+\}", "", text)), reverse=True)
+    return [(re.compile(_FIELD.sub(lambda field: f"(?P<{field.group(1)}>.+)", re.escape(text))), text) for text in texts]
