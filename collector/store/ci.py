@@ -29,6 +29,8 @@ class StoredCi(msgspec.Struct, kw_only=True):
     control_level: ControlLevel
     is_recorded: bool = False
     is_provisional: bool = False
+    has_decisions: bool = False
+    recorded_class: str | None = None
     effective_hash: bytes | None = None
     provenance: bytes | None = None
     recorded_hash: bytes | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, Table, delete, insert, or_, select, update
+from sqlalchemy import Connection, Select, Table, delete, func, insert, or_, select, update
 
 from collector.reconcile.claim import recorded_claims
 from collector.reconcile.record import Claim, ClaimKey
@@ -66,6 +66,25 @@ def quarantine_values(connection: Connection, keys: Iterable[ClaimKey], now: int
         connection.execute(update(identity_claim).where(is_it).values(state="quarantined", why="quarantined"))
 
 
+def release_values(connection: Connection, keys: Iterable[ClaimKey]) -> None:
+    """These values identify again: nothing shows any more that several hold them."""
+    claims, values = identity_claim.c, quarantined_value.c
+    for kind, scope, value in keys:
+        connection.execute(delete(quarantined_value).where(values.kind == kind, values.scope == scope, values.value == value))
+        is_it = (claims.kind == kind) & (claims.scope == scope) & (claims.value == value) & (claims.state == "quarantined")
+        connection.execute(update(identity_claim).where(is_it).values(state="active", why=None))
+
+
+def count_holders(connection: Connection, keys: Iterable[ClaimKey]) -> dict[ClaimKey, int]:
+    """How many records claim each of these values now."""
+    table = identity_claim.c
+    found: dict[ClaimKey, int] = {}
+    for kind, scope, value in keys:
+        is_it = (table.kind == kind) & (table.scope == scope) & (table.value == value) & table.state.in_(("active", "quarantined"))
+        found[kind, scope, value] = int(connection.execute(select(func.count()).select_from(identity_claim).where(is_it)).scalar_one())
+    return found
+
+
 def find_holders(connection: Connection, table: Table, keys: Iterable[tuple[str, str]], *, limit: int) -> list[Any]:
     """Rows of `identity_claim` or `recorded_claim` that hold one of these (kind, value), at most about `limit` a query."""
     wanted = sorted(set(keys))
@@ -77,7 +96,7 @@ def find_holders(connection: Connection, table: Table, keys: Iterable[tuple[str,
         matching = or_(*((table.c.kind == kind) & table.c.value.in_(values) for kind, values in by_kind.items()))
         query: Select[Any] = select(table).where(matching).limit(limit)
         if table is identity_claim:
-            query = query.where(identity_claim.c.state.in_(("active", "historic")))
+            query = query.where(identity_claim.c.state.in_(("active", "historic", "quarantined")))
         found += connection.execute(query).all()
     return found
 

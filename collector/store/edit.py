@@ -10,10 +10,12 @@ from sqlalchemy import Connection, insert
 
 from collector.reconcile.authorise import PolicySet
 from collector.reconcile.ladder import key_kinds, suggesting_kinds
+from collector.reconcile.record import SourceKey
 from collector.reconcile.settings import Settings
 from collector.store.ci import next_number
 from collector.store.content import encode
 from collector.store.schema import history
+from collector.store.service import load_components
 from muster.model.ci_class import CiClass, ClassCatalogue
 from muster.model.junk import JunkFilter, shipped_junk
 
@@ -48,7 +50,8 @@ class Context:
 class Edit:
     """One writing in one transaction. `now`: when it becomes known; `valid_from`: from when what it writes is true.
 
-    History rows gather here and are written by `flush`. `contents`: bodies known by hash, so that none is read twice.
+    History rows gather here and are written by `flush`. `contents`: bodies known by hash, so that none is read twice. `made_ids`: CIs
+    that this writing made.
     """
 
     connection: Connection
@@ -60,8 +63,11 @@ class Edit:
     source_id: int | None = None
     contents: dict[bytes, Any] = field(default_factory=dict)
     changed_ids: set[str] = field(default_factory=set)
+    made_ids: set[str] = field(default_factory=set)
     _history: list[dict[str, Any]] = field(default_factory=list)
     _number: int | None = None
+    _source_ids: dict[SourceKey, int] = field(default_factory=dict)
+    _services: dict[str, set[str]] | None = None
 
     def __post_init__(self) -> None:
         self.valid_from = self.valid_from or self.now
@@ -92,6 +98,20 @@ class Edit:
                 "source_id": self.source_id,
             }
         )
+
+    def know_source(self, key: SourceKey, source_id: int) -> None:
+        """A source that was read on the way, so that its number is at hand."""
+        self._source_ids[key] = source_id
+
+    def source_id_of(self, key: SourceKey | None) -> int | None:
+        """The number of a source that was read on the way."""
+        return None if key is None else self._source_ids.get(key)
+
+    def services_of(self, ci_id: str) -> set[str]:
+        """The services that have this CI as a component, as last evaluated; read once."""
+        if self._services is None:
+            self._services = load_components(self.connection)
+        return self._services.get(ci_id, set())
 
     def flush(self) -> None:
         """Write the gathered history."""

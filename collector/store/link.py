@@ -12,7 +12,7 @@ from sqlalchemy import or_, select, update
 from collector.reconcile.identify import partition
 from collector.reconcile.record import LinkEvidence, Neighbourhood, Part, Partition, RecordView
 from collector.store.ci import StoredCi, insert_cis, load_cis, update_cis
-from collector.store.claim import quarantine_values
+from collector.store.claim import quarantine_values, release_values
 from collector.store.content import encode
 from collector.store.edit import NO_VALUE, Edit
 from collector.store.identifier import new_id
@@ -57,6 +57,7 @@ def _apply(edit: Edit, neighbourhood: Neighbourhood, decided: Partition, seeds: 
         links += [(views[link.record_id], link.evidence, ids[-1]) for link in part.links]
     _save_links(edit, links, seeds, linked)
     quarantine_values(edit.connection, decided.quarantined, edit.now)
+    release_values(edit.connection, decided.released)
     for ci_id, at in decided.emptied:
         linked.touched.add(ci_id)
         if at is not None:
@@ -77,6 +78,8 @@ def _make(edit: Edit, part: Part, first: RecordView) -> StoredCi:
         changed_at=edit.now,
     )
     insert_cis(edit.connection, [made])
+    edit.made_ids.add(made.id)
+    edit.note(made.id, "identity", "", NO_VALUE, {"class": made.ci_class, "source": first.source.text, "ref": first.ref})
     return made
 
 

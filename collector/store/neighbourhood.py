@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, func, or_, select
 
 from collector.reconcile.claim import vendor_of
 from collector.reconcile.record import Claim, ClaimKey, Constraint, KnownCi, Neighbourhood, RecordView
 from collector.store.ci import load_cis
-from collector.store.claim import find_holders, find_quarantined, load_claims, load_recorded_claims
+from collector.store.claim import count_holders, find_holders, find_quarantined, load_claims, load_recorded_claims
 from collector.store.content import load_contents
 from collector.store.edit import Edit
 from collector.store.schema import history, identity_claim, identity_constraint, recorded_claim, section, source, source_record
@@ -19,7 +20,8 @@ from collector.store.source import load_source_keys
 from collector.store.statement import parts
 
 _BYSTANDERS = 50
-_USABLE = ("active", "historic")
+DOUBTED_HOLDERS = 20  # a quarantined value with no more holders than this is judged again each time
+_USABLE = ("active", "historic", "quarantined")
 
 
 @dataclass
@@ -33,6 +35,7 @@ class _Closure:
     cis: dict[str, KnownCi] = field(default_factory=dict)
     constraints: list[Constraint] = field(default_factory=list)
     quarantined: set[ClaimKey] = field(default_factory=set)
+    doubtful: set[ClaimKey] = field(default_factory=set)
     is_truncated: bool = False
 
 
@@ -44,7 +47,6 @@ def load_neighbourhoods(edit: Edit, record_ids: Collection[int]) -> list[Neighbo
     found.cis = load_known_cis(
         edit, {view.ci_id for view in (*found.views.values(), *found.bystanders.values()) if view.ci_id} | found.recorded.keys()
     )
-    found.quarantined = find_quarantined(edit.connection, (claim for each in found.claims.values() for claim in each))
     return [_neighbourhood(group, found) for group in _components(edit, found) if not group.isdisjoint(record_ids)]
 
 
@@ -61,7 +63,8 @@ def _close(edit: Edit, found: _Closure, record_ids: Collection[int]) -> None:
         found.views |= views
         constraints = _load_constraints(edit.connection, frontier)
         found.constraints += [each for each in constraints if each not in found.constraints]
-        values = _usable_values(edit, new) - asked
+        _sort_quarantined(edit, found, new)
+        values = _usable_values(edit, new, found.quarantined) - asked
         asked |= values
         frontier = {row.record_id for row in find_holders(edit.connection, identity_claim, values, limit=most + 1)}
         frontier |= _records_of(edit.connection, {view.ci_id for view in views.values() if view.ci_id is not None})
@@ -69,14 +72,29 @@ def _close(edit: Edit, found: _Closure, record_ids: Collection[int]) -> None:
         frontier -= found.claims.keys()
         for row in find_holders(edit.connection, recorded_claim, values, limit=limit + 1):
             found.recorded.setdefault(row.ci_id, set()).add((row.kind, row.value))
+        frontier |= _records_of(edit.connection, found.recorded.keys()) - found.claims.keys()
         if len(found.claims) + len(frontier) > most:
             found.is_truncated = True
             return
 
 
-def _usable_values(edit: Edit, claims: Mapping[int, tuple[Claim, ...]]) -> set[tuple[str, str]]:
+def _sort_quarantined(edit: Edit, found: _Closure, new: Mapping[int, tuple[Claim, ...]]) -> None:
+    """Which quarantined values can be judged again, because all their holders can be looked at, and which have too many."""
+    keys = find_quarantined(edit.connection, (claim for each in new.values() for claim in each)) - found.quarantined - found.doubtful
+    held = count_holders(edit.connection, keys)
+    crowded = {key for key in keys if held.get(key, 0) > DOUBTED_HOLDERS}
+    found.quarantined |= crowded
+    found.doubtful |= keys - crowded
+
+
+def _usable_values(edit: Edit, claims: Mapping[int, tuple[Claim, ...]], crowded: Collection[ClaimKey] = ()) -> set[tuple[str, str]]:
     kinds = edit.context.key_kinds
-    return {(claim.kind, claim.value) for each in claims.values() for claim in each if claim.kind in kinds and claim.state in _USABLE}
+    return {
+        (claim.kind, claim.value)
+        for each in claims.values()
+        for claim in each
+        if claim.kind in kinds and claim.state in _USABLE and claim.key not in crowded
+    }
 
 
 def _records_of(connection: Connection, ci_ids: Collection[str]) -> set[int]:
@@ -125,7 +143,7 @@ def _view(edit: Edit, row: Any, key: Any, claims: tuple[Claim, ...]) -> RecordVi
         source=key,
         ref=row.ref,
         ci_class=row.ci_class,
-        claims=claims,
+        claims=tuple(trusted(claim) for claim in claims),
         vendor=vendor_of(edit.contents[bytes(row.content_hash)]["attributes"]),
         is_live=row.closed_at is None and not row.is_absent and edit.now - confirmed_at <= fresh_ms,
         is_revoked=row.state == "revoked",
@@ -136,6 +154,11 @@ def _view(edit: Edit, row: Any, key: Any, claims: tuple[Claim, ...]) -> RecordVi
         ci_id=row.ci_id,
         linked_by="person" if (row.link_made_by or "engine") != "engine" else "engine",
     )
+
+
+def trusted(claim: Claim) -> Claim:
+    """A claim as identification takes it: which values are quarantined, the neighbourhood says."""
+    return msgspec.structs.replace(claim, state="active", why="") if claim.state == "quarantined" else claim
 
 
 def load_known_cis(edit: Edit, ci_ids: Collection[str]) -> dict[str, KnownCi]:
@@ -153,13 +176,13 @@ def load_known_cis(edit: Edit, ci_ids: Collection[str]) -> dict[str, KnownCi]:
         each.id: KnownCi(
             id=each.id,
             number=each.number,
-            ci_class=each.ci_class,
+            ci_class=each.recorded_class or each.ci_class,
             lifecycle=each.lifecycle,
             lifecycle_since_at=since.get(each.id, 0),
             claims=claims.get(each.id, ()),
             vendor=vendor_of(edit.contents.get(each.recorded_hash or b"", {})),
             zone=each.zone,
-            has_decisions=each.is_recorded,
+            has_decisions=each.has_decisions,
             is_provisional=each.is_provisional,
         )
         for each in stored.values()
@@ -183,7 +206,7 @@ def _components(edit: Edit, found: _Closure) -> list[set[int]]:
     """Records tied by a shared value, by their CI, by a CI's recorded side or by a person's word."""
     tied: dict[object, list[int]] = {}
     for record_id, view in found.views.items():
-        for value in _usable_values(edit, {record_id: view.claims}):
+        for value in _usable_values(edit, {record_id: view.claims}, found.quarantined):
             tied.setdefault(value, []).append(record_id)
         if view.ci_id is not None:
             tied.setdefault(view.ci_id, []).append(record_id)
@@ -223,6 +246,7 @@ def _neighbourhood(group: set[int], found: _Closure) -> Neighbourhood:
         cis=tuple(cis),
         constraints=tuple(each for each in found.constraints if {each.left_record_id, each.right_record_id} <= group),
         quarantined=tuple(sorted(key for key in found.quarantined if (key[0], key[2]) in values)),
+        doubtful=tuple(sorted(key for key in found.doubtful if (key[0], key[2]) in values)),
         bystanders=near,
         is_truncated=found.is_truncated,
     )

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
 from collector.store.reading import Reading
-from collector.store.service import load_definitions, load_records, load_service_views
+from collector.store.service import load_components, load_definitions, load_service_views
 from muster.errors import NotFoundError, quote
 from muster.ports import ServiceView
 
@@ -31,15 +28,4 @@ def load_document(reading: Reading, service_id: str) -> str:
 
 def services_by_ci(reading: Reading) -> dict[str, list[str]]:
     """The services that have a CI as a component, as last evaluated: id of the CI → ids of services, sorted."""
-    found: dict[str, set[str]] = {}
-    for service_id, record in load_records(reading.connection).items():
-        for ci_id in _leaves(record.tree):
-            found.setdefault(ci_id, set()).add(service_id)
-    return {ci_id: sorted(services) for ci_id, services in found.items()}
-
-
-def _leaves(node: Mapping[str, Any]) -> Iterator[str]:
-    if node.get("ci_id"):
-        yield str(node["ci_id"])
-    for child in node.get("children", ()):
-        yield from _leaves(child)
+    return {ci_id: sorted(services) for ci_id, services in load_components(reading.connection).items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -125,6 +125,22 @@ def load_records(connection: Connection, service_id: str | None = None) -> dict[
     if service_id is not None:
         query = query.where(service_state.c.service_id == service_id)
     return {row.service_id: _record_decoder.decode(row.figures) for row in connection.execute(query)}
+
+
+def load_components(connection: Connection) -> dict[str, set[str]]:
+    """The services that have a CI as a component, as last evaluated: id of the CI to ids of services."""
+    found: dict[str, set[str]] = {}
+    for service_id, record in load_records(connection).items():
+        for ci_id in _leaves(record.tree):
+            found.setdefault(ci_id, set()).add(service_id)
+    return found
+
+
+def _leaves(node: Mapping[str, Any]) -> Iterator[str]:
+    if node.get("ci_id"):
+        yield str(node["ci_id"])
+    for child in node.get("children", ()):
+        yield from _leaves(child)
 
 
 def load_service_views(connection: Connection, service_id: str | None = None) -> list[ServiceView]:

@@ -13,7 +13,7 @@ from collector.store.statement import insert_or_replace, parts, update_rows
 
 _COLUMNS = (
     "id", "source_id", "section", "ref", "ci_class", "owner_record_id", "content_hash", "observed_at", "first_seen_at", "changed_at", "misses",
-    "missed_since", "is_absent", "closed_at", "ci_id", "link_rule", "link_made_by",
+    "missed_since", "is_absent", "closed_at", "ci_id", "link_rule", "link_made_by", "owner_ref",
 )  # fmt: skip
 _SELECT = select(*(source_record.c[name] for name in _COLUMNS))
 
@@ -38,6 +38,7 @@ class StoredRecord(msgspec.Struct):
     ci_id: str | None = None
     link_rule: str | None = None
     link_made_by: str | None = None
+    owner_ref: str | None = None
 
 
 def _records(connection: Connection, query: Any) -> list[StoredRecord]:
@@ -62,6 +63,15 @@ def load_refs(connection: Connection, source_id: int, refs: Iterable[str], *, wi
 def load_records(connection: Connection, ids: Iterable[int]) -> list[StoredRecord]:
     """Records by id."""
     return [each for part in parts(sorted(set(ids))) for each in _records(connection, _SELECT.where(source_record.c.id.in_(part)))]
+
+
+def load_waiting(connection: Connection, source_id: int, owner_refs: Iterable[str]) -> list[StoredRecord]:
+    """The open records of a source that wait for one of these owners."""
+    is_waiting = (source_record.c.source_id == source_id) & source_record.c.owner_record_id.is_(None) & source_record.c.closed_at.is_(None)
+    found: list[StoredRecord] = []
+    for part in parts(sorted(set(owner_refs))):
+        found += _records(connection, _SELECT.where(is_waiting, source_record.c.owner_ref.in_(part)))
+    return found
 
 
 def load_owned(connection: Connection, owner_record_ids: Iterable[int]) -> list[StoredRecord]:

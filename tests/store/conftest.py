@@ -9,6 +9,7 @@ import pytest
 
 from collector.store.engine import Database, open_database
 from collector.store.migrate import migrate_database
+from tests.store.sender import Estate
 from tests.support.postgresql_server import engine_url
 
 
@@ -23,3 +24,8 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[D
 def database(empty_database: Database) -> Database:
     migrate_database(empty_database)
     return empty_database
+
+
+@pytest.fixture
+def estate(database: Database) -> Estate:
+    return Estate(database)

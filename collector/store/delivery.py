@@ -1,0 +1,170 @@
+"""One report on its way in: its instants corrected, its items decoded and judged one by one, so that a bad one costs only itself."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from collector.reconcile.validate import owners_of, validate_item
+from collector.store.content import encode, hash_body
+from collector.store.edit import Context
+from collector.store.source import Scope, StoredSource
+from collector.store.source_record import load_records, load_refs
+from muster.errors import InputError, quote
+from muster.model.ci_class import ClassCatalogue
+from muster.wire.codec import decode_item
+from muster.wire.report import Item, ReceivedReport, Rejection
+
+OWNER_LEVELS = 16
+ITEMS_LIMIT = 100_000  # of one report
+
+
+class TakenItem(msgspec.Struct):
+    """An item that was found good, with the content that is kept of it."""
+
+    section: str
+    path: str
+    item: Item
+    content: dict[str, Any]
+    body: bytes
+    content_hash: bytes
+
+
+@dataclass
+class Delivery:
+    """A report while it is taken. `rejections` and `wanted` gather for the answer.
+
+    `listed`: refs that a section names, also those whose items were refused: they are there. `unreadable`: sections with an item of
+    which not even the ref could be read; they cannot say that something is gone.
+    """
+
+    source: StoredSource
+    scope: Scope
+    report: ReceivedReport
+    content_type: str
+    observed_at: int
+    received_at: int
+    shift_ms: int = 0
+    rejections: list[Rejection] = field(default_factory=list)
+    wanted: list[str] = field(default_factory=list)
+    listed: dict[str, set[str]] = field(default_factory=dict)
+    unreadable: set[str] = field(default_factory=set)
+
+    def correct(self, at: int) -> int:
+        """An instant of the source's clock by the collector's: shifted where that clock is far off, never in the future."""
+        return min(at + self.shift_ms, self.received_at)
+
+    def reject(self, path: str, reason: str) -> None:
+        self.rejections.append(Rejection(path, reason))
+
+
+def read_items(connection: Connection, context: Context, delivery: Delivery, names: Collection[str]) -> list[TakenItem]:
+    """The good items of these sections, in the order of the report."""
+    decoded: list[tuple[str, str, Item]] = []
+    seen: set[str] = set()
+    for name in names:
+        listed = delivery.listed.setdefault(name, set())
+        for at, raw in enumerate(delivery.report.sections[name].items or ()):
+            path = f"$.sections.{name}.items[{at}]"
+            if len(decoded) >= ITEMS_LIMIT:
+                delivery.reject(path, f"more than {ITEMS_LIMIT} items in one report; send the others in another")
+                delivery.unreadable.add(name)
+                break
+            try:
+                item = decode_item(raw, delivery.content_type, path=path)
+            except InputError as error:
+                delivery.reject(error.path, error.message)
+                delivery.unreadable.add(name)
+                continue
+            if item.ref in seen:
+                delivery.reject(f"{path}.ref", f"{quote(item.ref)} is there twice; each ref of a report names one thing")
+                continue
+            seen.add(item.ref)
+            listed.add(item.ref)
+            decoded.append((name, path, item))
+    return _judge(connection, context, delivery, decoded)
+
+
+def _judge(connection: Connection, context: Context, delivery: Delivery, decoded: list[tuple[str, str, Item]]) -> list[TakenItem]:
+    items = [item for _, _, item in decoded]
+    owners = owners_of(items, _stored_owners(connection, delivery.source.id, items))
+    taken: list[TakenItem] = []
+    own: str | None = None
+    for name, path, item in decoded:
+        result = validate_item(context.catalogue, item, path, owners)
+        delivery.rejections += result.rejections
+        if result.item is None:
+            continue
+        is_dependent = context.catalogue[item.ci_class].is_dependent
+        fault = _refuse_scope(context.catalogue, delivery, result.item, is_dependent=is_dependent)
+        if not fault and not is_dependent and delivery.source.key.kind == "agent":
+            fault = "" if own in (None, item.ref) else f"an agent reports one host, and {quote(own)} is it; report others by a source of their own"
+            own = own or item.ref
+        if fault:
+            delivery.reject(path, fault)
+            continue
+        taken.append(_take(name, path, result.item))
+    return taken
+
+
+def _take(name: str, path: str, item: Item) -> TakenItem:
+    content = {"class": item.ci_class, "identifiers": item.identifiers, "attributes": item.attributes}
+    body = encode(content)
+    return TakenItem(name, path, item, content, body, hash_body(body))
+
+
+def _stored_owners(connection: Connection, source_id: int, items: Iterable[Item]) -> dict[str, str | None]:
+    """Owner refs of what this source reported before, as far up as chains of owners go."""
+    inside = {item.ref for item in items}
+    wanted = {item.owner for item in items if item.owner is not None} - inside
+    found: dict[str, str | None] = {}
+    for _ in range(OWNER_LEVELS):
+        rows = load_refs(connection, source_id, wanted)
+        parents = {each.id: each.ref for each in load_records(connection, (row.owner_record_id for row in rows if row.owner_record_id))}
+        found |= {row.ref: parents.get(row.owner_record_id or 0, row.owner_ref) for row in rows}
+        wanted = {owner for owner in found.values() if owner is not None} - inside - found.keys()
+        if not wanted:
+            break
+    return found
+
+
+def _refuse_scope(catalogue: ClassCatalogue, delivery: Delivery, item: Item, *, is_dependent: bool) -> str:
+    """Why this source's token does not let it report the item; empty: it does."""
+    scope = delivery.scope
+    if scope.classes and not is_dependent and not _ancestors(catalogue, item.ci_class) & set(scope.classes):
+        return f"this source may not report a {item.ci_class}; it may report {', '.join(scope.classes)}"
+    if scope.ranges and not is_dependent and not _is_within(item.identifiers, scope.ranges):
+        return f"no address of it is in this source's ranges {', '.join(scope.ranges)}"
+    return ""
+
+
+def _ancestors(catalogue: ClassCatalogue, name: str | None) -> set[str]:
+    found: set[str] = set()
+    while name is not None and name not in found:
+        found.add(name)
+        known = catalogue.get(name)
+        name = known.parent if known is not None else None
+    return found
+
+
+def _is_within(identifiers: Mapping[str, str | list[str]], ranges: Iterable[str]) -> bool:
+    given = identifiers.get("ip", ())
+    networks = [ipaddress.ip_network(each, strict=False) for each in ranges]
+    for text in [given] if isinstance(given, str) else given:
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            continue
+        if any(address.version == network.version and address in network for network in networks):
+            return True
+    return False
+
+
+def item_of(ref: str, content: Mapping[str, Any]) -> Item:
+    """An item again from the content that was kept of it; its owner is not part of that."""
+    return Item(ref=ref, ci_class=content["class"], identifiers=content["identifiers"], attributes=content["attributes"])

@@ -1,0 +1,104 @@
+"""What sections no longer hold: misses counted, absence, returns, and the brake on mass loss. Design: docs/reconciliation.md."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import select
+
+from collector.reconcile.absence import KnownRef, SectionJudgement, SectionWord, judge_section
+from collector.reconcile.conflict import resurrection_of
+from collector.reconcile.record import CaseSeed
+from collector.store.content import encode
+from collector.store.edit import Edit
+from collector.store.inventory import Inventory
+from collector.store.neighbourhood import load_known_cis
+from collector.store.review_case import close_case_of, open_case, open_case_once
+from collector.store.schema import review_case
+from collector.store.section_state import StoredSection
+from collector.store.source import StoredSource
+from collector.store.source_record import StoredRecord, load_records, save_observations, update_records
+
+
+def judge_section_loss(edit: Edit, work: Inventory, source: StoredSource, word: SectionWord, listed: Collection[str] | None) -> SectionJudgement:
+    """Apply what a section says of the records that it held; `listed` None: it is as before.
+
+    `word.depth` is compared with the depth of the section so far, so `word` carries both in one number: a shallower report says nothing
+    of what only a deeper one sees.
+    """
+    known = [each for each in work.records.values() if each.section == word.name and each.id and each.closed_at is None]
+    there = {each.ref for each in known if not each.misses and not each.is_absent} if listed is None else listed
+    refs = [KnownRef(each.ref, each.misses, each.missed_since, each.is_absent) for each in known]
+    judgement = judge_section(refs, there, word, edit.context.settings)
+    by_ref = {each.ref: each for each in known}
+    _apply(edit, work, by_ref, judgement, word.observed_at)
+    if judgement.case is not None:
+        _open_brake(edit, judgement.case, list(by_ref.values()))
+    if judgement.settles is not None:
+        close_case_of(edit, judgement.settles)
+    return judgement
+
+
+def _apply(edit: Edit, work: Inventory, by_ref: dict[str, StoredRecord], judgement: SectionJudgement, at: int) -> None:
+    changed: list[StoredRecord] = []
+    for missed in judgement.missed:
+        record = by_ref[missed.ref]
+        record.misses, record.missed_since = missed.misses, missed.missed_since
+        changed.append(record)
+    gone = [by_ref[ref] for ref in judgement.absent]
+    for record in gone:
+        record.is_absent, record.misses = True, record.misses + 1
+        work.touch(record)
+    back = [by_ref[ref] for ref in judgement.returned]
+    was_absent = [each for each in back if each.is_absent]
+    for record in back:
+        record.misses, record.missed_since, record.is_absent = 0, None, False
+        work.touch(record)
+    update_records(edit.connection, [*changed, *gone, *back], ["misses", "missed_since", "is_absent"])
+    save_observations(edit.connection, [(each.id, at, None) for each in gone], edit.now)
+    save_observations(edit.connection, [(each.id, at, each.content_hash) for each in was_absent], edit.now)
+
+
+def count_missing(work: Inventory, name: str) -> int:
+    """Records of a section that are missed and not yet absent: each confirmation counts them on."""
+    return sum(each.section == name and bool(each.misses) and not each.is_absent for each in work.records.values())
+
+
+def note_resurrections(edit: Edit, records: Iterable[StoredRecord], at: int) -> None:
+    """A case for each retired or disposed CI of which a source reports again."""
+    seen = {each.ci_id: each.id for each in records if each.ci_id is not None}
+    for ci in load_known_cis(edit, list(seen)).values():
+        seed = resurrection_of(ci, seen[ci.id], at)
+        if seed is not None:
+            open_case_once(edit, seed)
+
+
+def _open_brake(edit: Edit, seed: CaseSeed, records: Collection[StoredRecord]) -> None:
+    """The case of a braked section, or the open one with what it says now."""
+    is_open = (review_case.c.case_key == seed.key) & (review_case.c.state == "open")
+    case_id = edit.connection.execute(select(review_case.c.id).where(is_open)).scalar()
+    if case_id is None:
+        open_case(edit, _with_hosts(edit, seed, records))
+    else:
+        edit.connection.execute(review_case.update().where(review_case.c.id == case_id).values(evidence=encode(seed.evidence)))
+
+
+def _with_hosts(edit: Edit, seed: CaseSeed, records: Collection[StoredRecord]) -> CaseSeed:
+    """The case names the hosts whose items the section holds, not each of its items."""
+    owners = load_records(edit.connection, (each.owner_record_id for each in records if each.owner_record_id is not None))
+    hosts = {each.ci_id for each in (*records, *owners) if each.owner_record_id is None and each.ci_id is not None}
+    return CaseSeed(kind=seed.kind, key=seed.key, ci_ids=tuple(sorted(hosts)[:50]), evidence=seed.evidence)
+
+
+def word_of(source: StoredSource, state: StoredSection, *, observed_at: int, complete: bool, status: str, is_shallow: bool) -> SectionWord:
+    """A section's word for `judge_section`; a shallow one is as if it were not complete."""
+    return SectionWord(
+        source=source.key,
+        name=state.name,
+        status=status,  # type: ignore[arg-type]  # one of the wire's three words
+        complete=complete and not is_shallow,
+        depth=0,
+        observed_at=observed_at,
+        is_held=state.held,
+        is_released=state.is_released,
+    )

@@ -1,0 +1,139 @@
+"""The recorded side of CIs: what is on record, changed by decisions, and all that is needed to take a change back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+
+from collector.reconcile.decide import RECORDED, Content
+from collector.reconcile.fact import EffectiveValue, Merged, RecordedChange
+from collector.store.ci import StoredCi, load_cis, update_cis
+from collector.store.claim import save_recorded_claims
+from collector.store.content import encode, hash_body, load_contents, save_contents
+from collector.store.edit import NO_VALUE, Edit
+from collector.store.observed_view import name_of, save_search_values
+from collector.store.schema import ci
+from collector.store.statement import parts
+from muster.model.state import Lifecycle
+
+CLASS = "class"  # the attribute that stands for the recorded class
+_WRITTEN = ("recorded_hash", "is_recorded", "recorded_class", "lifecycle", "has_decisions", "version", "changed_at", "name")
+_LEVELS = 16
+
+
+class Side(msgspec.Struct, frozen=True, array_like=True):
+    """The recorded side at one moment, by reference to its content."""
+
+    is_recorded: bool
+    recorded_class: str | None
+    lifecycle: Lifecycle
+    recorded_hash: bytes | None
+
+
+class SideChange(msgspec.Struct, frozen=True, array_like=True):
+    """What one decision made of one CI's recorded side: enough to take it back, without a row for each value."""
+
+    ci_id: str
+    before: Side
+    after: Side
+
+
+def side_of(row: StoredCi) -> Side:
+    return Side(row.is_recorded, row.recorded_class, row.lifecycle, row.recorded_hash)
+
+
+def load_family(edit: Edit, ci_id: str) -> list[StoredCi]:
+    """A CI and all that it holds, owners first."""
+    found = list(load_cis(edit.connection, [ci_id]).values())
+    level = {ci_id}
+    for _ in range(_LEVELS):
+        ids: set[str] = set()
+        for part in parts(sorted(level)):
+            ids.update(edit.connection.execute(select(ci.c.id).where(ci.c.owner_ci_id.in_(part), ci.c.redirect_to.is_(None))).scalars())
+        level = ids - {each.id for each in found}
+        if not level:
+            break
+        found += load_cis(edit.connection, level).values()
+    return found
+
+
+def load_family_contents(edit: Edit, ci_id: str) -> list[Content]:
+    """A CI and all that it holds, as an acceptance takes them: those that are gone are left out."""
+    family = [each for each in load_family(edit, ci_id) if each.id == ci_id or each.presence != "absent"]
+    load_contents(edit.connection, (key for each in family for key in (each.effective_hash, each.recorded_hash)), edit.contents)
+    return [Content(each.id, edit.class_of(each.ci_class), _merged(edit, each), recorded_of(edit, each), each.is_recorded) for each in family]
+
+
+def _merged(edit: Edit, row: StoredCi) -> Merged:
+    effective = edit.contents.get(row.effective_hash or b"", {})
+    return Merged({name: EffectiveValue(value, None, "only_source", 0) for name, value in effective.items()})
+
+
+def recorded_of(edit: Edit, row: StoredCi) -> dict[str, Any]:
+    """What is recorded of a CI."""
+    if row.recorded_hash is None:
+        return {}
+    load_contents(edit.connection, [row.recorded_hash], edit.contents)
+    return dict(edit.contents[row.recorded_hash])
+
+
+def apply_changes(edit: Edit, changes: Iterable[RecordedChange], lifecycles: Mapping[str, Lifecycle], *, by_person: bool = True) -> list[SideChange]:
+    """Write recorded values and lifecycles with history, claims and search values; what each CI was and is."""
+    by_ci: dict[str, list[RecordedChange]] = {ci_id: [] for ci_id in lifecycles}
+    for change in changes:
+        by_ci.setdefault(change.ci_id, []).append(change)
+    cis = load_cis(edit.connection, by_ci)
+    load_contents(edit.connection, (key for each in cis.values() for key in (each.effective_hash, each.recorded_hash)), edit.contents)
+    before = {each.id: side_of(each) for each in cis.values()}
+    bodies: dict[bytes, bytes] = {}
+    put_on_record = {change.ci_id for each in by_ci.values() for change in each if change.attribute == RECORDED and change.new_value}
+    for row in cis.values():
+        is_baseline = row.id in put_on_record
+        _apply(edit, row, by_ci[row.id], bodies, is_baseline=is_baseline, is_told=not is_baseline or row.owner_ci_id not in put_on_record)
+        if row.id in lifecycles and lifecycles[row.id] != row.lifecycle:
+            edit.note(row.id, "lifecycle", "", row.lifecycle, lifecycles[row.id])
+            row.lifecycle = lifecycles[row.id]
+        row.has_decisions = row.has_decisions or by_person
+    save_contents(edit.connection, bodies)
+    update_cis(edit.connection, list(cis.values()), _WRITTEN)
+    _index(edit, list(cis.values()))
+    return [SideChange(each.id, before[each.id], side_of(each)) for each in cis.values()]
+
+
+def _apply(edit: Edit, row: StoredCi, changes: Collection[RecordedChange], bodies: dict[bytes, bytes], *, is_baseline: bool, is_told: bool) -> None:
+    recorded = recorded_of(edit, row)
+    for change in changes:
+        old = change.old_value if change.had_old else NO_VALUE
+        new = change.new_value if change.has_new else NO_VALUE
+        if change.attribute == RECORDED:
+            row.is_recorded = bool(change.new_value)
+            row.recorded_class = (row.recorded_class or row.ci_class) if row.is_recorded else None
+        elif change.attribute == CLASS:
+            row.recorded_class = str(change.new_value) if change.has_new else None
+        elif change.has_new:
+            recorded[change.attribute] = change.new_value
+        else:
+            recorded.pop(change.attribute, None)
+        # A baseline is one line: its values stand in the content that the decision refers to.
+        if is_told and (not is_baseline or change.attribute == RECORDED):
+            edit.note(row.id, "recorded", change.attribute, old, new)
+    body = encode(recorded)
+    key = hash_body(body)
+    edit.contents[key] = recorded
+    bodies[key] = body
+    row.recorded_hash = key if recorded else None
+    row.version, row.changed_at = row.version + 1, edit.now
+    effective = edit.contents.get(row.effective_hash or b"", {})
+    row.name = name_of(edit.class_of(row.ci_class), effective, recorded) or row.name
+
+
+def _index(edit: Edit, rows: Iterable[StoredCi]) -> None:
+    """What finds the CIs: identity claims of their recorded side, and search values."""
+    known = list(rows)
+    for row in known:
+        if row.owner_ci_id is None:
+            save_recorded_claims(edit, row.id, row.zone, recorded_of(edit, row))
+    save_search_values(edit, [(row, edit.contents.get(row.effective_hash or b"", {}), recorded_of(edit, row)) for row in known])

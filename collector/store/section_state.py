@@ -1,0 +1,80 @@
+"""The sections of sources: what is in force of each, when it was last confirmed, and what a new word on it means."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Literal
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from collector.reconcile.settings import Settings
+from collector.store.schema import section
+from collector.store.statement import insert_or_replace
+from muster.wire.report import ReceivedSection
+
+# confirmed: as before; content: items to take; late: older than what is in force; wanted: an unknown digest; unable: it could not be
+# collected; braked: the content that the brake keeps out, again; empty: neither a digest nor items.
+Meaning = Literal["confirmed", "content", "late", "wanted", "unable", "braked", "empty"]
+
+
+class StoredSection(msgspec.Struct):
+    """A row of `section`; see the columns there."""
+
+    source_id: int
+    name: str
+    digest: str | None
+    complete: bool
+    status: str
+    reason: str | None
+    depth: int
+    interval_seconds: int
+    observed_at: int
+    confirmed_at: int
+    missing_count: int = 0
+    held: bool = False
+    held_digest: str | None = None
+    is_released: bool = False
+    stale_at: int | None = None
+
+    def confirm(self, at: int, settings: Settings) -> None:
+        """It is as it was, at this instant."""
+        self.confirmed_at = at
+        self.stale_at = at + settings.fresh_for_ms(self.interval_seconds) + 1
+
+
+_SELECT = select(*(section.c[name] for name in StoredSection.__struct_fields__))
+
+
+def load_states(connection: Connection, source_id: int, names: Collection[str]) -> dict[str, StoredSection]:
+    """What is in force of these sections, by name."""
+    if not names:
+        return {}
+    query = _SELECT.where(section.c.source_id == source_id, section.c.name.in_(sorted(names)))
+    return {row.name: StoredSection(*row) for row in connection.execute(query)}
+
+
+def save_states(connection: Connection, states: Sequence[StoredSection]) -> None:
+    """Write whole rows."""
+    insert_or_replace(connection, section, [msgspec.structs.asdict(each) for each in states])
+
+
+def judge_word(stored: StoredSection | None, word: ReceivedSection, observed_at: int) -> Meaning:
+    """What a report says of a section, seen against what is in force."""
+    has_content = word.items is not None or word.relations is not None
+    if stored is not None and observed_at < stored.confirmed_at:
+        return "late"
+    if not has_content and word.status != "ok":
+        return "unable"
+    if stored is not None and word.digest is not None and word.status == "ok":
+        if word.digest == stored.digest and (not has_content or _is_same_word(stored, word)):
+            return "confirmed"
+        if not has_content and word.digest == stored.held_digest:
+            return "braked"
+    if has_content:
+        return "content"
+    return "empty" if word.digest is None else "wanted"
+
+
+def _is_same_word(stored: StoredSection, word: ReceivedSection) -> bool:
+    return not stored.held and (stored.complete, stored.depth, stored.interval_seconds) == (word.complete, word.depth, word.interval_seconds)

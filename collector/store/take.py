@@ -1,0 +1,122 @@
+"""The sections of one report, in order: what each means, its items, who they are, what is gone. Design: docs/storage.md."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from collector.store.delivery import Delivery, read_items
+from collector.store.edit import Edit
+from collector.store.host_record import take_independents
+from collector.store.inventory import Inventory, load_inventory, save_inventory, take_dependents
+from collector.store.link import identify_records
+from collector.store.loss import count_missing, judge_section_loss, note_resurrections, word_of
+from collector.store.placement import follow_owners, place_records
+from collector.store.review_case import open_case_once
+from collector.store.section_state import Meaning, StoredSection, judge_word, load_states, save_states
+from collector.store.source_record import load_sections
+from muster.wire.report import ReceivedSection
+
+
+def take_sections(edit: Edit, delivery: Delivery) -> set[str]:
+    """Take what a report says of its sections; the CIs whose observed view may have changed."""
+    sections = delivery.report.sections
+    states = load_states(edit.connection, delivery.source.id, sections)
+    meanings = {name: judge_word(states.get(name), word, delivery.observed_at) for name, word in sections.items()}
+    changed = [name for name, meaning in meanings.items() if meaning == "content"]
+    counting = [name for name, meaning in meanings.items() if meaning == "confirmed" and states[name].missing_count]
+    for name, meaning in meanings.items():
+        if meaning == "wanted":
+            delivery.wanted.append(sections[name].digest or "")
+        elif meaning == "empty":
+            delivery.reject(f"$.sections.{name}", "neither items nor a digest; send the items, or the digest of those sent before")
+    work = _take_content(edit, delivery, changed, counting)
+    touched = work.touched | _touch_returned(edit, delivery, meanings, states)
+    _judge(edit, delivery, work, meanings, states)
+    return touched | work.touched
+
+
+def _take_content(edit: Edit, delivery: Delivery, changed: Collection[str], counting: Collection[str]) -> Inventory:
+    if not changed and not counting:
+        return Inventory()
+    taken = read_items(edit.connection, edit.context, delivery, changed)
+    work = load_inventory(edit, delivery, [*changed, *counting], taken)
+    is_dependent = {each.item.ref: edit.context.catalogue[each.item.ci_class].is_dependent for each in taken}
+    take_independents(edit, delivery, work, [each for each in taken if not is_dependent[each.item.ref]])
+    take_dependents(edit, delivery, work, [each for each in taken if is_dependent[each.item.ref]])
+    save_inventory(edit, delivery, work)
+    moved: set[int] = set()
+    if work.to_identify:
+        linked = identify_records(edit, work.to_identify)
+        work.touched |= linked.touched
+        moved = linked.moved
+    for seed in work.cases:
+        open_case_once(edit, seed)
+    for child in follow_owners(edit, moved):
+        work.to_place.setdefault(child.id, child)
+    if work.to_place:
+        work.touched |= place_records(edit, work.to_place.values()).touched
+    return work
+
+
+def _touch_returned(edit: Edit, delivery: Delivery, meanings: dict[str, Meaning], states: dict[str, StoredSection]) -> set[str]:
+    """The CIs of sections that had gone stale and are heard of again."""
+    back = [
+        name for name, meaning in meanings.items() if meaning in ("confirmed", "content", "braked") and name in states and not states[name].stale_at
+    ]
+    if not back:
+        return set()
+    return {each.ci_id for each in load_sections(edit.connection, delivery.source.id, back) if each.ci_id is not None}
+
+
+def _judge(edit: Edit, delivery: Delivery, work: Inventory, meanings: dict[str, Meaning], states: dict[str, StoredSection]) -> None:
+    """What is gone, and the sections' new states."""
+    written: list[StoredSection] = []
+    returned = [each for each in work.records.values() if each.is_absent]
+    for name, meaning in meanings.items():
+        word, state = delivery.report.sections[name], states.get(name)
+        if meaning == "content":
+            written.append(_judge_content(edit, delivery, work, word, state or _first_state(delivery, name, word)))
+        elif meaning in ("confirmed", "braked", "unable"):
+            written.append(_judge_word_alone(edit, delivery, work, state or _first_state(delivery, name, word), meaning))
+    save_states(edit.connection, written)
+    note_resurrections(edit, [each for each in returned if not each.is_absent], delivery.observed_at)
+
+
+def _first_state(delivery: Delivery, name: str, word: ReceivedSection) -> StoredSection:
+    at = delivery.observed_at
+    return StoredSection(delivery.source.id, name, None, False, word.status, word.reason, word.depth, word.interval_seconds, at, at)
+
+
+def _judge_content(edit: Edit, delivery: Delivery, work: Inventory, word: ReceivedSection, state: StoredSection) -> StoredSection:
+    at = delivery.observed_at
+    is_shallow = word.depth < state.depth
+    is_readable = state.name not in delivery.unreadable
+    complete = word.complete and word.status == "ok" and is_readable and word.items is not None
+    said = word_of(delivery.source, state, observed_at=at, complete=complete, status=word.status, is_shallow=is_shallow)
+    judgement = judge_section_loss(edit, work, delivery.source, said, delivery.listed.get(state.name, set()))
+    if judgement.is_held:
+        state.held, state.held_digest = True, word.digest
+    else:
+        state.held, state.held_digest, state.is_released = False, None, False
+        state.digest = word.digest if word.status == "ok" and word.items is not None else None
+        state.complete, state.observed_at = complete, at
+    state.status, state.reason, state.depth = word.status, word.reason, max(state.depth, word.depth)
+    state.interval_seconds = word.interval_seconds
+    state.missing_count = count_missing(work, state.name)
+    state.confirm(at, edit.context.settings)
+    return state
+
+
+def _judge_word_alone(edit: Edit, delivery: Delivery, work: Inventory, state: StoredSection, meaning: Meaning) -> StoredSection:
+    word = delivery.report.sections[state.name]
+    state.status, state.reason = word.status, word.reason
+    if meaning == "unable":
+        return state
+    at = delivery.observed_at
+    if meaning == "confirmed" and state.missing_count and at > state.confirmed_at:
+        said = word_of(delivery.source, state, observed_at=at, complete=state.complete, status="ok", is_shallow=False)
+        judge_section_loss(edit, work, delivery.source, said, None)
+        state.missing_count = count_missing(work, state.name)
+    state.interval_seconds = word.interval_seconds
+    state.confirm(at, edit.context.settings)
+    return state

@@ -1,0 +1,107 @@
+"""Carrying out decisions on differences: the rows, the recorded side, the decision with all that undo needs, and the audit entry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import insert, update
+
+from collector.reconcile.decide import Verdict
+from collector.reconcile.difference import StoredDifference
+from collector.store import audit_chain
+from collector.store.content import encode
+from collector.store.edit import Edit
+from collector.store.recorded_side import SideChange, apply_changes, load_family
+from collector.store.schema import ci, decision, difference
+from collector.store.statement import parts
+from muster.model.state import Lifecycle
+
+DecisionKind = Literal["accept", "reject", "ignore", "undo", "record", "resolve", "adopt", "pin"]
+AUDITED = 100  # subjects named in the audit entry
+
+
+class Made(msgspec.Struct, frozen=True):
+    """Who decides what and why. `made_by`: `person:NAME`, `token:NAME` or `policy:NAME`."""
+
+    id: str
+    kind: DecisionKind
+    made_by: str
+    reason: str = ""
+
+    @property
+    def is_by_person(self) -> bool:
+        return not self.made_by.startswith("policy:")
+
+
+class DifferenceBefore(msgspec.Struct, frozen=True, array_like=True):
+    """What a difference was before a decision on it."""
+
+    id: str
+    state: str
+    decision_id: str | None
+    ignore_until: int | None
+    rejected_values: tuple[Any, ...]
+
+
+class DecisionSubject(msgspec.Struct, frozen=True, kw_only=True):
+    """What was decided on, and all that undo needs. `case_id`, `constraint_ids`: of decisions on identity."""
+
+    differences: tuple[DifferenceBefore, ...] = ()
+    sides: tuple[SideChange, ...] = ()
+    case_id: str | None = None
+    constraint_ids: tuple[int, ...] = ()
+    detail: dict[str, Any] = {}
+
+
+def carry_out(edit: Edit, made: Made, verdicts: Sequence[tuple[StoredDifference, Verdict]]) -> set[str]:
+    """Write verdicts as one decision; the CIs whose two sides must be compared anew."""
+    changes = [change for _, verdict in verdicts for change in verdict.changes]
+    lifecycles: dict[str, Lifecycle] = {each.ci_id: verdict.lifecycle for each, verdict in verdicts if verdict.lifecycle is not None}
+    sides = apply_changes(edit, changes, lifecycles, by_person=made.is_by_person) if changes or lifecycles else []
+    for each, verdict in verdicts:
+        _write(edit, made, each, verdict)
+    before = tuple(DifferenceBefore(each.id, each.state, each.decision_id, each.ignore_until, each.rejected_values) for each, _ in verdicts)
+    save_decision(edit, made, DecisionSubject(differences=before, sides=tuple(sides)))
+    touched = {each.ci_id for each, _ in verdicts} | {side.ci_id for side in sides}
+    if made.is_by_person:
+        mark_decided(edit, touched)
+    whole = {each.ci_id for each, _ in verdicts if each.kind in ("new_ci", "absent_ci")}
+    return touched | {member.id for ci_id in whole for member in load_family(edit, ci_id)}
+
+
+def _write(edit: Edit, made: Made, each: StoredDifference, verdict: Verdict) -> None:
+    values = {
+        "state": verdict.state,
+        "decision_id": made.id,
+        "closed_at": edit.now if verdict.state == "accepted" else None,
+        "ignore_until": verdict.ignore_until,
+        "next_at": verdict.ignore_until,
+        "rejected_values": encode(verdict.rejected_values) if verdict.rejected_values else None,
+        "version": difference.c.version + 1,
+    }
+    edit.connection.execute(update(difference).where(difference.c.id == each.id).values(**values))
+
+
+def save_decision(edit: Edit, made: Made, subject: DecisionSubject, *, undoes: str | None = None) -> None:
+    """The decision's row and its audit entry."""
+    values = {"id": made.id, "kind": made.kind, "made_by": made.made_by, "reason": made.reason, "at": edit.now, "undoes": undoes}
+    edit.connection.execute(insert(decision).values(**values, subject=msgspec.msgpack.encode(subject)))
+    detail = {
+        "reason": made.reason,
+        "differences": [each.id for each in subject.differences[:AUDITED]],
+        "difference_count": len(subject.differences),
+        "cis": [each.ci_id for each in subject.sides[:AUDITED]],
+        "ci_count": len(subject.sides),
+        **subject.detail,
+    }
+    if undoes is not None:
+        detail["undoes"] = undoes
+    audit_chain.append(edit.connection, edit.now, actor=made.made_by, action=f"decision.{made.kind}", subject=made.id, detail=detail)
+
+
+def mark_decided(edit: Edit, ci_ids: set[str]) -> None:
+    """People made these CIs what they are: identification keeps them."""
+    for part in parts(sorted(ci_ids)):
+        edit.connection.execute(update(ci).where(ci.c.id.in_(part), ci.c.has_decisions.is_(False)).values(has_decisions=True))

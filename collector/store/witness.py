@@ -1,0 +1,98 @@
+"""What the records of CIs say of them now: observations to merge, and witnesses of presence. One read for many CIs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+
+from collector.reconcile.absence import Witness
+from collector.reconcile.fact import Observation, Pin
+from collector.reconcile.record import SourceKey
+from collector.store.content import decode, load_contents
+from collector.store.edit import Edit
+from collector.store.schema import pin, section, source, source_record
+from collector.store.statement import parts
+
+
+@dataclass
+class Testimony:
+    """Of one CI. `observations` of records that are gone count only where no other is left: the last known.
+
+    `seen_at`: when a source last confirmed it. `first_source`: of its oldest record.
+    """
+
+    observations: list[Observation] = field(default_factory=list)
+    witnesses: list[Witness] = field(default_factory=list)
+    pins: dict[str, Pin] = field(default_factory=dict)
+    refs: list[str] = field(default_factory=list)
+    seen_at: int | None = None
+    first_source: SourceKey | None = None
+    first_source_id: int | None = None
+
+
+def load_testimonies(edit: Edit, ci_ids: Collection[str]) -> dict[str, Testimony]:
+    """What is known of each of these CIs."""
+    rows: list[Any] = []
+    for part in parts(sorted(ci_ids)):
+        rows += edit.connection.execute(_QUERY.where(source_record.c.ci_id.in_(part)).order_by(source_record.c.id)).all()
+    load_contents(edit.connection, (row.content_hash for row in rows), edit.contents)
+    found = {ci_id: Testimony() for ci_id in ci_ids}
+    gone: dict[str, list[Observation]] = {}
+    for row in rows:
+        _hear(edit, found[row.ci_id], row, gone)
+    for ci_id, observations in gone.items():
+        if not found[ci_id].observations:
+            found[ci_id].observations = observations
+    for part in parts(sorted(ci_ids)):
+        for each in edit.connection.execute(select(pin).where(pin.c.ci_id.in_(part))):
+            found[each.ci_id].pins[each.attribute] = Pin(decode(each.value), each.reason, each.owner, each.expires_at)
+    return found
+
+
+_QUERY = select(
+    *(source_record.c[name] for name in ("id", "ci_id", "ref", "content_hash", "observed_at", "misses", "is_absent", "closed_at", "source_id")),
+    *(source.c[name] for name in ("kind", "name", "instance", "zone", "state")),
+    *(section.c[name] for name in ("confirmed_at", "interval_seconds", "complete")),
+).select_from(
+    source_record.join(source, source.c.id == source_record.c.source_id).outerjoin(
+        section, (section.c.source_id == source_record.c.source_id) & (section.c.name == source_record.c.section)
+    )
+)
+
+
+def _hear(edit: Edit, told: Testimony, row: Any, gone: dict[str, list[Observation]]) -> None:
+    key = SourceKey(row.kind, row.name, row.instance, row.zone)
+    edit.know_source(key, row.source_id)
+    if told.first_source is None:
+        told.first_source, told.first_source_id = key, row.source_id
+    if row.closed_at is not None:
+        # What another thing took the ref of has left; an agent's clones only take turns.
+        told.witnesses.append(Witness(is_fresh=False, is_absent=row.kind != "agent"))
+        return
+    confirmed_at = row.confirmed_at if row.confirmed_at is not None else row.observed_at
+    is_there = not row.is_absent and not row.misses
+    is_fresh = row.state != "revoked" and edit.now - confirmed_at <= edit.context.settings.fresh_for_ms(row.interval_seconds or 600)
+    told.witnesses.append(Witness(is_fresh=is_fresh, is_absent=row.is_absent))
+    told.refs.append(row.ref)
+    # A complete section that was confirmed has seen all that it holds again.
+    observed_at = max(row.observed_at, confirmed_at) if row.complete and is_there else row.observed_at
+    if not row.is_absent:
+        told.seen_at = max(told.seen_at or 0, observed_at)
+    observation = Observation(
+        record_id=row.id,
+        source=key,
+        ref=row.ref,
+        observed_at=observed_at,
+        confirmed_at=confirmed_at,
+        is_fresh=is_fresh and not row.is_absent,
+        attributes=edit.contents[row.content_hash]["attributes"],
+        is_complete=bool(row.complete),
+        source_id=row.source_id,
+    )
+    if row.is_absent:
+        gone.setdefault(row.ci_id, []).append(observation)
+    else:
+        told.observations.append(observation)

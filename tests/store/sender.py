@@ -1,0 +1,95 @@
+"""Sources that send reports straight into a store, by a clock that the test moves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+
+from collector.reconcile.settings import Settings
+from collector.store.engine import Database
+from collector.store.ingest import Context, Envelope, Receipt, receive_report
+from collector.store.schema import ci, difference
+from collector.store.source import Grant
+from muster.clock import FakeClock
+from muster.model.ci_class import load_catalogue
+from muster.wire.codec import decode_report
+from muster.wire.digest import digest_section
+from muster.wire.report import CONTENT_TYPE_MSGPACK, Item, RelationClaim, Report, Section, Source, StateReport
+
+CATALOGUE = load_catalogue()
+START = 1_772_359_200_000  # 2026-03-01T10:00:00Z
+MINUTE = 60_000
+PERSON = "person:ada"
+
+
+def item(ref: str, ci_class: str, *, owner: str | None = None, attributes: Mapping[str, Any] | None = None, **identifiers: Any) -> Item:
+    return Item(ref=ref, ci_class=ci_class, identifiers=identifiers, attributes=dict(attributes or {}), owner=owner)
+
+
+def section(*items: Item, relations: list[RelationClaim] | None = None, **word: Any) -> Section:
+    told: dict[str, Any] = {"complete": True, "interval_seconds": 600, "digest": digest_section(items, relations or ())} | word
+    return Section(items=list(items), relations=relations, **told)
+
+
+def unchanged(full: Section) -> Section:
+    """The same section as its digest alone."""
+    return msgspec.structs.replace(full, items=None, relations=None)
+
+
+class Estate:
+    """A store with sources that report into it. `at` is in minutes after START."""
+
+    def __init__(self, database: Database, context: Context | None = None) -> None:
+        self.database = database
+        self.context = context or Context(CATALOGUE, settings=Settings(absent_min_age_seconds=0))
+        self.clock = FakeClock(START)
+        self.sequences: dict[str, int] = {}
+
+    def send(
+        self,
+        source: str,
+        sections: Mapping[str, Section] | None = None,
+        *,
+        at: float = 0,
+        now: float | None = None,
+        sequence: int | None = None,
+        zone: str = "z1",
+        states: list[StateReport] | None = None,
+        token: Grant | None = None,
+        sent_at: int | None = None,
+    ) -> Receipt:
+        """A report observed at `at` and received at `now` (None: at once)."""
+        kind, name, instance = source.split("/")
+        number = self.sequences[source] = self.sequences.get(source, 0) + 1
+        report = Report(
+            source=Source(kind, name, instance, zone),  # type: ignore[arg-type]  # a test's own word
+            sequence=number if sequence is None else sequence,
+            observed_at=START + round(at * MINUTE),
+            sections=dict(sections or {}),
+            states=states or [],
+        )
+        body = msgspec.msgpack.encode(report)
+        received_at = START + round((at if now is None else now) * MINUTE)
+        envelope = Envelope(decode_report(body, CONTENT_TYPE_MSGPACK), body, CONTENT_TYPE_MSGPACK, received_at, sent_at, token or Grant())
+        with self.database.begin() as connection:
+            return receive_report(connection, self.context, envelope)
+
+    def rows(self, query: Any) -> list[tuple[Any, ...]]:
+        """What a query gives, as plain tuples."""
+        with self.database.connect() as connection:
+            return [tuple(row) for row in connection.execute(query)]
+
+    def names(self) -> list[tuple[str, str, str | None]]:
+        """Class, name and owner's name of every CI that was not merged into another."""
+        owner = ci.alias()
+        joined = ci.outerjoin(owner, owner.c.id == ci.c.owner_ci_id)
+        return sorted(self.rows(select(ci.c.ci_class, ci.c.name, owner.c.name).select_from(joined).where(ci.c.redirect_to.is_(None))))
+
+    def differences(self, *states: str) -> list[tuple[str, str, str, str]]:
+        """Kind, CI's name, attribute and state of the differences in these states; none named: those not closed."""
+        chosen = states or ("open", "rejected", "ignored", "pinned", "held")
+        query = select(difference.c.kind, ci.c.name, difference.c.attribute, difference.c.state).join(ci, ci.c.id == difference.c.ci_id)
+        return sorted(self.rows(query.where(difference.c.state.in_(chosen))))
