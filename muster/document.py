@@ -67,6 +67,8 @@ def parse_yaml(text: str, *, file: str) -> tuple[yaml.Node, Any]:
             return node, loader.construct_document(node)
         finally:
             loader.dispose()
+    except DocumentError:
+        raise
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         raise DocumentError(f"not YAML: {error.problem}", file=file, line=mark.line + 1 if mark else 1) from None

@@ -47,6 +47,7 @@ def test_documented_example_is_accepted_as_it_stands() -> None:
     ("old", "new", "message"),
     [
         ("availability: \"0.999\"", "avalability: \"0.999\"", "10: unknown key 'avalability'; did you mean 'availability'?"),
+        ("customer: Retail", "owner: Retail", "4: key 'owner' stands twice"),
         ("owner:", "ower:", "3: unknown key 'ower'; did you mean 'owner'?"),
         ("id: shop", "id: My Shop", "1: id: no id; write lower-case letters, digits, '.', '_' and '-', at most 64"),
         ("{en: Shop, zh-Hans: 商城}", "{zh-Hans: 商城}", "2: the name in English is missing; write {en: …}"),
