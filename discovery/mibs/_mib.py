@@ -5,6 +5,7 @@ A table is read by columns; the part of an OID after the column is the row's ind
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,3 +69,20 @@ def table(entry: str, **columns: int) -> Table:
 def scalars(**objects: str) -> dict[str, Oid]:
     """Scalar objects by name, from their dotted OIDs with the instance `.0`."""
     return {name: parse_oid(oid) for name, oid in objects.items()}
+
+
+class UniqueNames:
+    """Gives each name once; one that is taken gets a count behind it. `reserved` names are kept for those that have them alone."""
+
+    def __init__(self, reserved: Iterable[str] = ()) -> None:
+        self._taken = set(reserved)
+        self._next: dict[str, Iterable[int]] = {}
+
+    def take(self, name: str) -> str:
+        """The name, or `name #2` and so on."""
+        candidate = name
+        if candidate in self._taken:
+            counts = self._next.setdefault(name, itertools.count(2))
+            candidate = next(each for each in (f"{name} #{number}" for number in counts) if each not in self._taken)
+        self._taken.add(candidate)
+        return candidate

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from discovery.mibs._mib import Answers, Mib, Row, table
+from discovery.mibs._mib import Answers, Mib, Row, UniqueNames, table
 from discovery.snmp.varbind import to_integer, to_text
 
 # PhysicalClass (IANA-ENTITY-MIB).
@@ -100,12 +100,11 @@ def name_slots(entities: Iterable[Entity]) -> tuple[Entity, ...]:
     counts: dict[str, int] = {}
     for each in listed:
         counts[_label(each)] = counts.get(_label(each), 0) + 1
-    taken: dict[str, int] = {}
+    names = UniqueNames(label for label, number in counts.items() if number == 1)
     found: list[Entity] = []
     for each in sorted(listed, key=lambda part: part.physical_index):
-        slot = _label(each) if counts[_label(each)] == 1 else _path(each, by_index, counts)
-        taken[slot] = taken.get(slot, 0) + 1
-        found.append(each._replace(slot=slot if taken[slot] == 1 else f"{slot} #{taken[slot]}"))
+        label = _label(each)
+        found.append(each._replace(slot=label if counts[label] == 1 else names.take(_path(each, by_index, counts))))
     return tuple(found)
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from discovery.mibs._mib import Answers, Mib, Row, table
+from discovery.mibs._mib import Answers, Mib, Row, UniqueNames, table
 from discovery.snmp.varbind import to_integer, to_mac, to_text
 
 _UNKNOWN_SPEED = 4_294_967_295  # ifSpeed of anything faster than it can say (RFC 2863, ifSpeed)
@@ -61,16 +61,16 @@ def parse_rows(answers: Answers) -> tuple[Interface, ...]:
 def _unique_names(rows: Mapping[int, Row]) -> dict[int, str]:
     first = {index: to_text(row.get("ifName")) or to_text(row.get("ifDescr")) or to_text(row.get("ifAlias")) or "" for index, row in rows.items()}
     count = Counter(first.values())
+    names = UniqueNames(name for name, number in count.items() if number == 1)
     found: dict[int, str] = {}
-    seen: Counter[str] = Counter()
     for index in sorted(rows):
-        name = first[index] or "unnamed"
-        if count[first[index]] > 1:
-            description = to_text(rows[index].get("ifDescr")) or ""
-            if description and description not in count:
-                name = f"{name} {description}"
-        seen[name] += 1
-        found[index] = name if seen[name] == 1 else f"{name} #{seen[name]}"
+        name = first[index]
+        if name and count[name] == 1:
+            found[index] = name
+            continue
+        description = to_text(rows[index].get("ifDescr")) or ""
+        is_telling = bool(name and description) and description not in count
+        found[index] = names.take(f"{name} {description}" if is_telling else name or "unnamed")
     return found
 
 
