@@ -20,7 +20,6 @@ from muster.document import error_at, load_document, parse_yaml, suggest
 from muster.errors import DocumentError
 
 PROFILE_FOLDER = Path(__file__).resolve().parent.parent / "profiles"
-FACTS = ("model", "serial", "os.version", "os.kernel", "architecture", "firmware")
 EntityField = Literal["model", "serial", "description", "name", "hardware_version", "firmware", "software_version", "vendor"]
 SystemField = Literal["description", "object_id", "name"]
 _POSITION = re.compile(r"\{(\d)\}")
@@ -52,6 +51,24 @@ class FactSource(Struct, frozen=True, forbid_unknown_fields=True):
     parts: list[FactSource] = []
 
 
+class Facts(Struct, frozen=True, forbid_unknown_fields=True):
+    """For each fact the sources in order, the first that gives something counts. None: as for any device; an empty list: unknown."""
+
+    model: list[FactSource] | None = None
+    serial: list[FactSource] | None = None
+    os_version: list[FactSource] | None = None
+    os_kernel: list[FactSource] | None = None
+    architecture: list[FactSource] | None = None
+    firmware: list[FactSource] | None = None
+
+    def by_name(self) -> dict[str, list[FactSource] | None]:
+        """The sources of each of FACTS."""
+        return {name: getattr(self, name) for name in FACTS}
+
+
+FACTS = Facts.__struct_fields__
+
+
 class Evidence(Struct, frozen=True, forbid_unknown_fields=True):
     """What a profile rests on: documents and recordings (named, never copied), and what is not known."""
 
@@ -61,7 +78,7 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Profile(Struct, frozen=True, forbid_unknown_fields=True, rename={"ci_class": "class"}):
-    """One device family. `facts`: for each of FACTS the sources in order, the first that gives something counts."""
+    """One device family; `name` is its file's name."""
 
     name: str
     title: str
@@ -70,13 +87,13 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True, rename={"ci_class
     match: Match
     evidence: Evidence
     os_name: str = ""
-    facts: dict[str, list[FactSource]] = {}
+    facts: Facts = Facts()
     mibs: list[str] = []
 
     def object_ids(self) -> list[Oid]:
         """Every OID that the facts need."""
         found: dict[Oid, None] = {}
-        pending = [source for sources in self.facts.values() for source in sources]
+        pending = [source for sources in self.facts.by_name().values() for source in sources or ()]
         while pending:
             source = pending.pop()
             if source.oid:
@@ -87,11 +104,10 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True, rename={"ci_class
 
 GENERIC = Profile(
     name="generic", title="Any SNMP device", vendor="", ci_class="device", match=Match(["1"]), evidence=Evidence(["RFC 3418", "RFC 6933"]),
-    facts={
-        "model": [FactSource(entity="model"), FactSource(entity="description")],
-        "serial": [FactSource(entity="serial")],
-        "os.version": [FactSource(entity="software_version")],
-    },
+    facts=Facts(
+        model=[FactSource(entity="model"), FactSource(entity="description")], serial=[FactSource(entity="serial")],
+        os_version=[FactSource(entity="software_version")],
+    ),
 )  # fmt: skip
 
 
@@ -117,10 +133,8 @@ def load_profile(file: Path, *, mibs: Sequence[str] = ()) -> Profile:
     for at, text in enumerate(profile.match.object_id):
         _check_oid(text, f"$.match.object_id[{at}]", refuse)
     _check_pattern(profile.match.description, "$.match.description", refuse)
-    for name in profile.facts:
-        if name not in FACTS:
-            raise refuse(f"$.facts.{name}", f"unknown fact {name!r}{suggest(name, FACTS)}")
-        for at, source in enumerate(profile.facts[name]):
+    for name, sources in profile.facts.by_name().items():
+        for at, source in enumerate(sources or ()):
             _check_source(source, f"$.facts.{name}[{at}]", refuse)
     for at, name in enumerate(profile.mibs):
         if mibs and name not in mibs:
@@ -144,7 +158,9 @@ def match_profile(profiles: Sequence[Profile], system: System) -> Profile:
 
 def read_fact(profile: Profile, name: str, system: System, chassis: Entity | None, values: Mapping[Oid, Value]) -> str:
     """The text of a fact, "" where no source gives it; what the profile does not name comes as for any device."""
-    for source in profile.facts.get(name, GENERIC.facts.get(name, [])):
+    own: list[FactSource] | None = getattr(profile.facts, name)
+    general: list[FactSource] | None = getattr(GENERIC.facts, name)
+    for source in (general if own is None else own) or ():
         text = _read(source, system, chassis, values)
         if text:
             return text

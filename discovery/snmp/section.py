@@ -106,7 +106,9 @@ def _host_item(facts: DeviceFacts, ref: str) -> Item:
         "location": system.location,
         "contact": system.contact,
         "os.name": facts.profile.os_name,
-        **{name: facts.texts.get(name, "") for name in ("os.version", "os.kernel", "architecture")},
+        "os.version": facts.texts.get("os_version", ""),
+        "os.kernel": facts.texts.get("os_kernel", ""),
+        "architecture": facts.texts.get("architecture", ""),
         "snmp.object_id": system.object_id,
         "snmp.engine_id": facts.engine.engine_id,
     }
