@@ -55,7 +55,7 @@ def validate_item(catalogue: ClassCatalogue, item: Item, path: str, owners: Mapp
                 Rejection(f"{path}.attributes.{name}", f"class {ci_class.name} has no attribute {quote(name)}{_meant(name, ci_class.attributes)}")
             )
             continue
-        converted, fault = _convert(attribute, value)
+        converted, fault = validate_value(attribute, value)
         if fault:
             return Validation(None, (Rejection(f"{path}.attributes.{name}", fault),))
         attributes[name] = converted
@@ -114,7 +114,7 @@ def _meant(name: str, known: Any) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def _convert(attribute: Attribute, value: Any) -> tuple[Any, str]:
+def validate_value(attribute: Attribute, value: Any) -> tuple[Any, str]:
     """The value as it is kept, or why it cannot be."""
     if value is None:
         return None, ""

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from collector.store.schema import ci
 from collector.store.statement import parts, update_rows
-from muster.errors import NotFoundError
+from muster.errors import NotFoundError, quote
 from muster.model.state import ControlLevel, Lifecycle, Presence, State
 
 
@@ -55,16 +55,18 @@ def load_cis(connection: Connection, ids: Iterable[str]) -> dict[str, StoredCi]:
     return found
 
 
-def load_ci(connection: Connection, ci_id: str) -> StoredCi:
-    """One CI, the survivor where it was merged. Raises NotFoundError."""
-    found = load_cis(connection, [ci_id]).get(ci_id)
-    seen = {ci_id}
-    while found is not None and found.redirect_to is not None and found.redirect_to not in seen:
-        seen.add(found.redirect_to)
-        found = load_cis(connection, [found.redirect_to]).get(found.redirect_to)
-    if found is None:
-        raise NotFoundError(f"no CI {ci_id!r}; see `muster ci list`")
-    return found
+def load_ci(connection: Connection, key: str) -> StoredCi:
+    """One CI by id or number, the survivor where it was merged. Raises NotFoundError."""
+    is_it = ci.c.number == int(key) if key.isdecimal() and len(key) < 19 else ci.c.id == key
+    seen: set[str] = set()
+    while True:
+        row = connection.execute(_SELECT.where(is_it)).first()
+        if row is None:
+            raise NotFoundError(f"no CI {quote(key)}; see `muster ci list`")
+        if row.redirect_to is None or row.id in seen:
+            return StoredCi(**row._mapping)  # noqa: SLF001 -- as above
+        seen.add(row.id)
+        is_it = ci.c.id == row.redirect_to
 
 
 def load_owned_cis(connection: Connection, owner_ids: Iterable[str]) -> list[StoredCi]:

@@ -19,6 +19,7 @@ from collector.store import (
     read_history,
     read_incident,
     read_overview,
+    read_series,
     read_service,
     read_source,
 )
@@ -233,8 +234,6 @@ class Reader:
     # --- metrics ---
     def list_series(self, key: str, *, name: str | None = None) -> list[SeriesView]:
         """The series of a CI and its contents, without points, by name and labels."""
-        from collector.store import read_series
-
         with self._database.connect() as connection:
             return read_series.list_series(self._on(connection), key, name)
 
@@ -242,8 +241,6 @@ class Reader:
         self, key: str, names: Sequence[str], *, since: int, until: int, labels: Mapping[str, str] | None = None, points: int = 500
     ) -> list[SeriesView]:
         """Series of these names with their points in `[since, until)`; over `points` a gauge gives means, a counter its last value."""
-        from collector.store import read_series
-
         with self._database.connect() as connection:
             window = read_series.Window(since, until, points)
             return read_series.load_points(self._on(connection), key, names, window, labels or {})

@@ -46,7 +46,8 @@ class DifferenceBefore(msgspec.Struct, frozen=True, array_like=True):
 
 
 class DecisionSubject(msgspec.Struct, frozen=True, kw_only=True):
-    """What was decided on, and all that undo needs. `case_id`, `constraint_ids`: of decisions on identity."""
+    """What was decided on, and all that undo needs. `case_id`, `constraint_ids`: of decisions on identity. `detail`
+    is told in the audit trail, but for names that end in `_before`."""
 
     differences: tuple[DifferenceBefore, ...] = ()
     sides: tuple[SideChange, ...] = ()
@@ -94,7 +95,7 @@ def save_decision(edit: Edit, made: Made, subject: DecisionSubject, *, undoes: s
         "difference_count": len(subject.differences),
         "cis": [each.ci_id for each in subject.sides[:AUDITED]],
         "ci_count": len(subject.sides),
-        **subject.detail,
+        **{name: value for name, value in subject.detail.items() if not name.endswith("_before")},
     }
     if undoes is not None:
         detail["undoes"] = undoes

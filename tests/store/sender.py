@@ -8,10 +8,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import select
 
+from collector.reconcile.compare import value_token
 from collector.reconcile.settings import Settings
+from collector.store.content import decode
 from collector.store.engine import Database
 from collector.store.ingest import Context, Envelope, Receipt, receive_report
-from collector.store.schema import ci, difference
+from collector.store.schema import ci, content, difference
 from collector.store.source import Grant
 from muster.clock import FakeClock
 from muster.model.ci_class import load_catalogue
@@ -93,3 +95,28 @@ class Estate:
         chosen = states or ("open", "rejected", "ignored", "pinned", "held")
         query = select(difference.c.kind, ci.c.name, difference.c.attribute, difference.c.state).join(ci, ci.c.id == difference.c.ci_id)
         return sorted(self.rows(query.where(difference.c.state.in_(chosen))))
+
+    def open_tokens(self) -> dict[str, str]:
+        """Every open difference with the token of what it shows."""
+        return {
+            row[0]: value_token(decode(row[1]))
+            for row in self.rows(select(difference.c.id, difference.c.observed).where(difference.c.state == "open"))
+        }
+
+    def decide(self, decide: Any, *what: Any, actor: str = PERSON, **options: Any) -> Any:
+        """Run a decision in a transaction of its own."""
+        with self.database.begin() as connection:
+            return decide(connection, self.context, *what, actor=actor, **options)
+
+    def recorded(self, name: str) -> dict[str, Any]:
+        """What is on record of the CI of this name."""
+        return self._content(name, ci.c.recorded_hash)
+
+    def effective(self, name: str) -> dict[str, Any]:
+        """What is observed of the CI of this name."""
+        return self._content(name, ci.c.effective_hash)
+
+    def _content(self, name: str, column: Any) -> dict[str, Any]:
+        query = select(content.c.body).join(ci, column == content.c.hash).where(ci.c.name == name, ci.c.redirect_to.is_(None))
+        found = self.rows(query)
+        return {} if not found else decode(found[0][0])

@@ -1,0 +1,184 @@
+"""Decisions of people: on differences singly and in bulk, and on cases of identity. Each is one transaction in the writer.
+
+Who, when and why stand in `decision` and in the audit trail, with all that `undo_decision` needs. Design: docs/reconciliation.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+from sqlalchemy import Connection, select, update
+
+from collector.reconcile.compare import value_token
+from collector.reconcile.decide import RECORDED, Verdict, accept, ignore, reject, undo
+from collector.reconcile.difference import StoredDifference
+from collector.reconcile.fact import RecordedChange
+from collector.store.case_decision import adopt_suggestion, resolve_case, take_back_identity
+from collector.store.ci import load_cis
+from collector.store.content import encode, load_contents
+from collector.store.edit import Context, Edit
+from collector.store.identifier import new_id
+from collector.store.pin import take_back_pin
+from collector.store.recorded import take_back_tags
+from collector.store.recorded_side import CLASS, SideChange, apply_changes, load_family, load_family_contents, recorded_of
+from collector.store.schema import decision, difference
+from collector.store.settle import settle
+from collector.store.stored_difference import load_by_ids
+from collector.store.verdict import DecisionSubject, DifferenceBefore, Made, carry_out, save_decision
+from muster.errors import ConflictError, InputError, NotFoundError, quote
+from muster.model.state import Lifecycle
+
+__all__ = ["Choice", "accept_differences", "adopt_suggestion", "ignore_differences", "reject_differences", "resolve_case", "undo_decision"]
+
+AT_ONCE = 10_000
+_subject = msgspec.msgpack.Decoder(DecisionSubject)
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """Which differences. `tokens`: id to the `observed_token` that was seen with it (None: whatever is observed now); `group`: every
+    open one of this group key beside them.
+    """
+
+    tokens: Mapping[str, str | None] = {}
+    group: str | None = None
+
+
+def accept_differences(connection: Connection, context: Context, choice: Choice, *, actor: str, now: int, reason: str = "") -> str:
+    """Recorded becomes what is observed; the decision's id.
+
+    Raises NotFoundError, ConflictError (`observed-moved` with the value now seen, `already-decided`): then nothing is accepted.
+    """
+    edit, made = _begin(connection, context, "accept", actor, reason, now=now)
+    chosen = _choose(edit, choice)
+    whole = {each.ci_id for each in chosen if each.kind == "new_ci"}
+
+    def decide(each: StoredDifference) -> Verdict:
+        """A new CI takes its contents with it, but for those that are decided on by themselves."""
+        family = load_family_contents(edit, each.ci_id) if each.kind == "new_ci" else []
+        return accept(each, choice.tokens.get(each.id), [content for content in family if content.ci_id == each.ci_id or content.ci_id not in whole])
+
+    return _decide(edit, made, chosen, decide)
+
+
+def reject_differences(connection: Connection, context: Context, choice: Choice, *, actor: str, now: int, reason: str = "") -> str:
+    """Observed is wrong or was not authorised: it stays in sight until the world agrees; the decision's id. Raises as accepting does."""
+    edit, made = _begin(connection, context, "reject", actor, reason, now=now)
+    chosen = _choose(edit, choice)
+    _check_tokens(chosen, choice)
+    return _decide(edit, made, chosen, reject)
+
+
+def ignore_differences(connection: Connection, context: Context, choice: Choice, *, actor: str, now: int, until: int | None, reason: str = "") -> str:
+    """Not now: silent until an instant (None: until it goes away by itself); the decision's id. Raises as accepting does."""
+    edit, made = _begin(connection, context, "ignore", actor, reason, now=now)
+    chosen = _choose(edit, choice)
+    _check_tokens(chosen, choice)
+    return _decide(edit, made, chosen, lambda each: ignore(each, until, now))
+
+
+def undo_decision(connection: Connection, context: Context, decision_id: str, *, actor: str, now: int, reason: str = "") -> str:
+    """Take a decision back whole; the id of the undoing one.
+
+    Raises NotFoundError, ConflictError (`already-undone`; `recorded-moved` where a later decision changed the same value).
+    """
+    row = connection.execute(select(decision).where(decision.c.id == decision_id)).first()
+    if row is None:
+        raise NotFoundError(f"no decision {quote(decision_id)}")
+    if row.undone_by is not None or row.kind == "undo":
+        raise ConflictError(f"decision {decision_id} is taken back already or is itself an undo; decide anew instead", code="already-undone")
+    subject = _subject.decode(row.subject)
+    edit, made = _begin(connection, context, "undo", actor, reason, now=now)
+    sides = _take_back_sides(edit, subject.sides)
+    touched = {each.ci_id for each in sides} | _restore(edit, decision_id, subject.differences)
+    touched |= take_back_identity(edit, subject) | take_back_pin(edit, subject) | take_back_tags(edit, subject)
+    save_decision(edit, made, DecisionSubject(sides=tuple(sides)), undoes=decision_id)
+    connection.execute(update(decision).where(decision.c.id == decision_id).values(undone_by=made.id))
+    whole = {change.ci_id for change in sides if change.before.is_recorded != change.after.is_recorded}
+    settle(edit, touched | {each.id for ci_id in whole for each in load_family(edit, ci_id)})
+    return made.id
+
+
+def _begin(connection: Connection, context: Context, kind: str, actor: str, reason: str, *, now: int) -> tuple[Edit, Made]:
+    made = Made(new_id(now), kind, actor, reason)  # type: ignore[arg-type]  # one of its words
+    return Edit(connection, context, now, "decision", made.id), made
+
+
+def _choose(edit: Edit, choice: Choice) -> list[StoredDifference]:
+    ids = set(choice.tokens)
+    if choice.group is not None:
+        query = select(difference.c.id).where(difference.c.group_key == choice.group, difference.c.state == "open")
+        ids.update(edit.connection.execute(query.limit(AT_ONCE + 1)).scalars())
+    if not ids:
+        raise NotFoundError(f"no open difference of group {quote(choice.group)}; see `muster difference list`")
+    if len(ids) > AT_ONCE:
+        raise InputError(f"more than {AT_ONCE} differences at once; decide on a part of them first", path="$")
+    return load_by_ids(edit, ids)
+
+
+def _check_tokens(chosen: Iterable[StoredDifference], choice: Choice) -> None:
+    for each in chosen:
+        token = choice.tokens.get(each.id)
+        if token is not None and token != value_token(each.observed):
+            message = f"difference {each.id}: observed is now {quote(each.observed)}; look at it and decide again"
+            raise ConflictError(message, code="observed-moved", current=each.observed)
+
+
+def _decide(edit: Edit, made: Made, chosen: Iterable[StoredDifference], decide: Callable[[StoredDifference], Verdict]) -> str:
+    settle(edit, carry_out(edit, made, [(each, decide(each)) for each in chosen]))
+    return made.id
+
+
+def _restore(edit: Edit, decision_id: str, differences: Iterable[DifferenceBefore]) -> set[str]:
+    """Differences as they were before the decision, unless something newer is said of them or of their subject."""
+    touched: set[str] = set()
+    known = {each.id: each for each in differences}
+    rows = edit.connection.execute(select(difference).where(difference.c.id.in_(sorted(known)), difference.c.decision_id == decision_id)).all()
+    for row in rows:
+        touched.add(row.ci_id)
+        before = known[row.id]
+        is_subject = (difference.c.ci_id == row.ci_id) & (difference.c.kind == row.kind) & (difference.c.attribute == row.attribute)
+        active = is_subject & difference.c.state.in_(("open", "rejected", "ignored", "pinned", "held")) & (difference.c.id != row.id)
+        if edit.connection.execute(select(difference.c.id).where(active)).first() is not None:
+            continue
+        values = {
+            "state": before.state,
+            "decision_id": before.decision_id,
+            "ignore_until": before.ignore_until,
+            "next_at": before.ignore_until,
+            "rejected_values": encode(before.rejected_values) if before.rejected_values else None,
+            "closed_at": None,
+            "version": difference.c.version + 1,
+        }
+        edit.connection.execute(update(difference).where(difference.c.id == row.id).values(**values))
+    return touched
+
+
+def _take_back_sides(edit: Edit, sides: Iterable[SideChange]) -> list[SideChange]:
+    known = list(sides)
+    if not known:
+        return []
+    load_contents(edit.connection, (key for each in known for key in (each.before.recorded_hash, each.after.recorded_hash)), edit.contents)
+    current: dict[tuple[str, str], object] = {}
+    for row in load_cis(edit.connection, (each.ci_id for each in known)).values():
+        current |= {(row.id, name): value for name, value in recorded_of(edit, row).items()}
+        current |= {(row.id, RECORDED): row.is_recorded, (row.id, CLASS): row.recorded_class}
+    changes = [change for each in known for change in _changes(edit, each)]
+    lifecycles: dict[str, Lifecycle] = {each.ci_id: each.before.lifecycle for each in known if each.before.lifecycle != each.after.lifecycle}
+    return apply_changes(edit, undo(changes, current), lifecycles)
+
+
+def _changes(edit: Edit, change: SideChange) -> list[RecordedChange]:
+    """One decision's changes on one CI, value by value."""
+    before = dict(edit.contents.get(change.before.recorded_hash or b"", {}))
+    after = dict(edit.contents.get(change.after.recorded_hash or b"", {}))
+    found = []
+    if change.before.is_recorded != change.after.is_recorded:
+        found.append(RecordedChange(change.ci_id, RECORDED, change.before.is_recorded, change.after.is_recorded, had_old=True))
+    elif change.before.recorded_class != change.after.recorded_class:
+        found.append(RecordedChange(change.ci_id, CLASS, change.before.recorded_class, change.after.recorded_class, had_old=True))
+    for name in sorted({*before, *after}):
+        if name in before and name in after and encode(before[name]) == encode(after[name]):
+            continue
+        found.append(RecordedChange(change.ci_id, name, before.get(name), after.get(name), had_old=name in before, has_new=name in after))
+    return found
