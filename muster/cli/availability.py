@@ -62,8 +62,9 @@ def show(
     """The figures of a service: those kept (this month, the last one, 30 days), or of any window."""
     client = open_client(url)
     if since is not None or until is not None:
-        result = client.get(f"/v1/services/{part(service)}/availability", **_window(client, service, since, until))
-        show_one(result, [*_span(result), *to_rows(result), *to_outage_rows(result)], output)
+        answer = client.get(f"/v1/services/{part(service)}/availability", **_window(client, service, since, until))
+        result = answer["result"]
+        show_one(answer, [("from", answer["from"]), ("to", answer["to"]), *to_rows(result), *to_outage_rows(result)], output)
         return
     view = client.get(f"/v1/services/{part(service)}")
     rows: list[tuple[str, object]] = [
@@ -90,7 +91,7 @@ def export(
     if output not in {Output.JSON, Output.YAML}:
         raise ConfigurationError(f"a case is nested and is no {output.value}; use --output json or yaml")
     client = open_client(url)
-    case = client.get(f"/v1/services/{part(service)}/availability/case", **_window(client, service, since, until))
+    case = client.get(f"/v1/services/{part(service)}/case", **_window(client, service, since, until))
     show_one(to_text_instants(case), [], output)
 
 

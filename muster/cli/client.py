@@ -46,11 +46,16 @@ class Client:
 
     def get(self, path: str, **query: object) -> Any:
         """The JSON of an answer. `query`: parameters; None and "" are left out, lists repeat the parameter."""
-        return self._request("GET", path, query=query)[0]
+        return self._decode(self._request("GET", path, query=query)[0], path)
 
     def get_tagged(self, path: str) -> tuple[Any, str]:
         """The JSON of an answer and its ETag."""
-        return self._request("GET", path)
+        received, etag = self._request("GET", path)
+        return self._decode(received, path), etag
+
+    def get_text(self, path: str) -> str:
+        """An answer that is text."""
+        return self._request("GET", path)[0].decode("utf-8", errors="replace")
 
     def send(self, method: str, path: str, body: object = None, *, etag: str | None = None, content_type: str = "application/json") -> Any:
         """Write. The collector does the same request only once, however often it is tried."""
@@ -59,7 +64,7 @@ class Client:
             headers["If-Match"] = etag
         if body is not None:
             headers["Content-Type"] = content_type
-        return self._request(method, path, body=body, headers=headers)[0]
+        return self._decode(self._request(method, path, body=body, headers=headers)[0], path)
 
     def pages(self, path: str, *, limit: int | None, **query: object) -> Iterator[dict[str, Any]]:
         """Pages of a list, until `limit` items (None: all) were given."""
@@ -75,9 +80,9 @@ class Client:
 
     def _request(
         self, method: str, path: str, *, query: Mapping[str, object] | None = None, body: object = None, headers: Mapping[str, str] | None = None
-    ) -> tuple[Any, str]:
+    ) -> tuple[bytes, str]:
         target = path + _to_query(query or {})
-        sent = {"Authorization": f"Bearer {self._profile.token}", "Accept": "application/json", "User-Agent": "muster-cli", **(headers or {})}
+        sent = {"Authorization": f"Bearer {self._profile.token}", "User-Agent": "muster-cli", **(headers or {})}
         content = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
         connection = self._connect()
         try:
@@ -95,7 +100,14 @@ class Client:
             raise UnavailableError(f"{self._profile.url}{path}: the answer is over {MAXIMUM_ANSWER_BYTES} bytes; ask for less with --limit")
         if not 200 <= answer.status < 300:
             raise to_error(answer.status, answer.headers.get_content_type(), received, where=f"{method} {self._profile.url}{path}")
-        return _decode(received, where=f"{self._profile.url}{path}"), answer.headers.get("ETag", "")
+        return received, answer.headers.get("ETag", "")
+
+    def _decode(self, body: bytes, path: str) -> Any:
+        """JSON; None where there is nothing."""
+        try:
+            return json.loads(body) if body else None
+        except ValueError:
+            raise UnavailableError(f"{self._profile.url}{path} did not answer with JSON; is this a Muster collector?") from None
 
     def _connect(self) -> http.client.HTTPConnection:
         parts = urlsplit(self._profile.url)
@@ -142,15 +154,6 @@ def _parse_problem(content_type: str, body: bytes) -> Problem | None:
         return msgspec.json.decode(body, type=Problem)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-
-
-def _decode(body: bytes, *, where: str) -> Any:
-    if not body:
-        return None
-    try:
-        return json.loads(body)
-    except ValueError:
-        raise UnavailableError(f"{where} did not answer with JSON; is this a Muster collector?") from None
 
 
 def _to_query(query: Mapping[str, object]) -> str:

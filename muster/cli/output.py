@@ -88,6 +88,14 @@ def show_one(item: Any, rows: Sequence[tuple[str, object]], output: Output) -> N
         write_table(["", ""], [[name, to_text(value)] for name, value in rows], has_heading=False)
 
 
+def tell(text: str, answer: object, output: Output) -> None:
+    """What was done: a sentence for people, the collector's answer for programs."""
+    if output in {Output.JSON, Output.YAML}:
+        write(render_value(answer, output))
+    else:
+        write(clean(text))
+
+
 def write(text: str, stream: IO[str] | None = None) -> None:
     """Text as it is, with a line's end."""
     out = sys.stdout if stream is None else stream
