@@ -14,9 +14,10 @@ PrivacyProtocol = Literal["AES", "AES-192", "AES-256", "AES-192-C", "AES-256-C"]
 
 @dataclass(frozen=True, slots=True)
 class Community:
-    """SNMPv2c: one word in the clear."""
+    """SNMPv2c, or v1 for a device that knows nothing else: one word in the clear."""
 
     community: str = field(repr=False)
+    version: Literal["1", "2c"] = "2c"
 
 
 @dataclass(frozen=True, slots=True)

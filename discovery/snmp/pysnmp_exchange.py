@@ -21,6 +21,7 @@ from pysnmp.hlapi.v3arch.asyncio import auth
 from pysnmp.proto import errind
 from pysnmp.proto.api import v2c
 
+from discovery.snmp.ber import VERSIONS
 from discovery.snmp.credential import Community, Credential, User
 from discovery.snmp.varbind import INTEGER, Oid, Value, Varbind
 from discovery.snmp.walk import Exchange, Response
@@ -58,7 +59,7 @@ class PysnmpTransport:
                 self._dispatcher = SnmpDispatcher()
             kind = Udp6TransportTarget if ipaddress.ip_address(address).version == 6 else UdpTransportTarget
             target = await kind.create((address, port), timeout=timeout_seconds, retries=retries)
-            return _CommunityExchange(self._dispatcher, CommunityData(credential.community, mpModel=1), target)  # noqa: S508  the user chose v2c
+            return _CommunityExchange(self._dispatcher, CommunityData(credential.community, mpModel=VERSIONS[credential.version]), target)
         return _UserExchange(self._engine_for(credential), credential, (address, port), timeout_seconds, retries)
 
     def _engine_for(self, user: User) -> Any:

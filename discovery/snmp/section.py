@@ -34,7 +34,7 @@ _TYPE_KINDS = {
 }  # fmt: skip
 _PASSING_KINDS = ("virtual_ethernet", "tap")  # ends of containers and guests come and go with them
 _DISK_KINDS = frozenset({"fixed_disk", "removable_disk", "flash_memory", "network_disk"})
-_HIDDEN_MOUNTS = re.compile(r"/(?:proc|sys|dev|run|snap|var/lib/(?:docker|containers|kubelet|containerd))(?:/|\Z)")
+_HIDDEN_MOUNTS = re.compile(r"/(?:proc|sys|dev|run|snap|packages/mnt|var/lib/(?:docker|containers|kubelet|containerd))(?:/|\Z)")
 
 
 def to_sections(facts: DeviceFacts, *, interval_seconds: int = 600) -> dict[str, Section]:

@@ -1,6 +1,7 @@
 """The session: what the rest of discovery asks of one device over SNMP, whichever codec carries it.
 
-A narrow Protocol with two requests. `ExchangeSession` makes one of any `Exchange`, as pysnmp_exchange.py has it. See docs/discovery.md.
+A narrow Protocol with two requests. `ExchangeSession` makes one of any `Exchange`, of pysnmp (pysnmp_exchange.py) or of the own v1 and v2c
+codec (datagram_exchange.py). See docs/discovery.md.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from discovery.snmp.credential import Credential
@@ -11,6 +11,7 @@ from discovery.snmp.facts import DeviceFacts
 from discovery.snmp.profile import Profile
 from discovery.snmp.pysnmp_exchange import PysnmpTransport
 from discovery.snmp.session import ExchangeSession
+from discovery.snmp.transport import SnmpTransport
 from discovery.snmp.walk import WalkLimits
 
 
@@ -23,9 +24,10 @@ async def discover(
     retries: int = 1,
     limits: WalkLimits | None = None,
     profiles: Sequence[Profile] | None = None,
+    make_transport: Callable[[], SnmpTransport | PysnmpTransport] = SnmpTransport,
 ) -> DeviceFacts:
     """The facts of the device at a port of this machine."""
-    transport = PysnmpTransport()
+    transport = make_transport()
     try:
         exchange = await transport.open_exchange(address, credential, port=port, timeout_seconds=timeout_seconds, retries=retries)
         session = ExchangeSession(exchange, limits)

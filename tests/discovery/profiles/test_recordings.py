@@ -15,6 +15,7 @@ from collector.reconcile.validate import validate_item
 from discovery.mibs.entity import Entity
 from discovery.snmp.credential import Community
 from discovery.snmp.device import DeviceFacts, to_samples, to_sections
+from discovery.snmp.pysnmp_exchange import PysnmpTransport
 from muster.facts.link_kind import render_mac
 from muster.model.ci_class import load_catalogue
 from muster.model.junk import shipped_junk
@@ -251,6 +252,18 @@ def test_placeholders_do_not_identify(discovered: Mapping[str, DeviceFacts], nam
     assert {key: reason for key, reason in judged.items() if reason} == {}
     assert not any("<private>" in str(values) for values in host.identifiers.values())
     assert host.ref.split(":")[1] in {"engine", "serial", "mac"}
+
+
+def test_the_own_codec_and_pysnmp_read_the_same_of_every_device(discovered: Mapping[str, DeviceFacts], recordings: Path) -> None:
+    responder = SnmpResponder(load_recordings(recordings)).start()
+
+    async def discover_all() -> dict[str, DeviceFacts]:
+        return {name: await discover(responder.port, Community(name), make_transport=PysnmpTransport) for name in NAMES}
+
+    try:
+        assert asyncio.run(discover_all()) == discovered
+    finally:
+        responder.stop()
 
 
 def test_a_stack_is_known_by_the_serial_numbers_of_its_members(discovered: Mapping[str, DeviceFacts]) -> None:
