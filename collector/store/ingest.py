@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import msgspec
 from sqlalchemy import Connection
 
+from collector.store.check import take_states
 from collector.store.delivery import Delivery
 from collector.store.edit import Context, Edit
 from collector.store.journal import Entry, compress_body, find_answer, hash_body, save_answer, save_report
@@ -39,13 +40,13 @@ class Envelope:
 
 @dataclass(frozen=True)
 class Receipt:
-    """The answer, and what the report changed: `changed_ci_ids` with a line of history, `has_states`: checks may stand differently."""
+    """The answer, and what the report changed: `changed_ci_ids` have a new line of history, checks of `states_changed` a transition."""
 
     answer: Answer
     source_id: int
     is_duplicate: bool = False
     changed_ci_ids: frozenset[str] = frozenset()
-    has_states: bool = False
+    states_changed: frozenset[str] = frozenset()
 
 
 def accept_report(connection: Connection, context: Context, envelope: Envelope) -> Answer:
@@ -72,7 +73,9 @@ def receive_report(connection: Connection, context: Context, envelope: Envelope)
     report_id = save_report(connection, entry, body_hash, compress_body(envelope.body), answer)
     delivery = Delivery(known, envelope.token.scope, report, envelope.content_type, observed_at, envelope.received_at, shift_ms)
     edit = Edit(connection, context, envelope.received_at, "report", str(report_id), observed_at, known.id)
-    settle(edit, take_sections(edit, delivery))
+    touched = take_sections(edit, delivery)
+    states_changed = take_states(edit, delivery)
+    settle(edit, touched)
     delivery.wanted += save_samples(
         connection, known.id, tables=report.tables, samples=report.samples, received_at=envelope.received_at, shift_ms=shift_ms
     )
@@ -88,4 +91,4 @@ def receive_report(connection: Connection, context: Context, envelope: Envelope)
         rejected=delivery.rejections,
         dropped=report.dropped,
     )
-    return Receipt(full, known.id, changed_ci_ids=frozenset(edit.changed_ids), has_states=bool(report.states))
+    return Receipt(full, known.id, changed_ci_ids=frozenset(edit.changed_ids), states_changed=frozenset(states_changed))

@@ -11,6 +11,7 @@ from sqlalchemy import or_, select, update
 
 from collector.reconcile.identify import partition
 from collector.reconcile.record import LinkEvidence, Neighbourhood, Part, Partition, RecordView
+from collector.store.check import move_checks
 from collector.store.ci import StoredCi, insert_cis, load_cis, update_cis
 from collector.store.claim import quarantine_values, release_values
 from collector.store.content import encode
@@ -139,6 +140,7 @@ def redirect_cis(edit: Edit, survivors: dict[str, str]) -> None:
         edit.connection.execute(update(ci).where(ci.c.id == gone).values(redirect_to=survivor, changed_at=edit.now))
         for column in (relation.c.from_ci_id, relation.c.to_ci_id):
             edit.connection.execute(update(relation).where(column == gone).values({column.name: survivor}))
+    move_checks(edit, survivors)
     still = difference.c.state.in_(("open", "rejected", "ignored", "pinned", "held"))
     for part in parts(sorted(survivors)):
         closing = update(difference).where(difference.c.ci_id.in_(part), still)

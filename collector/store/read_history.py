@@ -1,6 +1,6 @@
 """What changed on a configuration item, when it was true and when it became known; and the item as it was.
 
-Design: docs/storage.md. The value at an instant, by what was known at another, is today's with every later line taken back.
+Design: docs/storage.md. A line holds from `valid_from` on; a report that comes late adds lines that are known later and valid earlier.
 """
 
 from __future__ import annotations
@@ -63,15 +63,14 @@ def load_as_at(reading: Reading, key: str, at: int, known_at: int | None) -> CiA
         "presence": {"": row.presence},
         "lifecycle": {"": row.lifecycle},
     }
-    later = or_(history.c.valid_from > at, history.c.known_from > known_at)
-    query = select(history).where(history.c.ci_id == row.id, later, history.c.layer.in_(sides))
-    for line in reading.connection.execute(query.order_by(history.c.known_from.desc(), history.c.id.desc())):
-        side = sides[line.layer]
-        name = line.attribute if line.layer in ("observed", "recorded") else ""
-        if line.old_value is None:
-            side.pop(name, None)
-        else:
-            side[name] = decode(line.old_value)
+    query = select(history).where(history.c.ci_id == row.id, history.c.layer.in_(sides))
+    lines: dict[tuple[str, str], list[Any]] = {}
+    for line in reading.connection.execute(query.order_by(history.c.valid_from, history.c.known_from, history.c.id)):
+        lines.setdefault((line.layer, line.attribute if line.layer in ("observed", "recorded") else ""), []).append(line)
+    for (layer, name), told in lines.items():
+        _put(sides[layer], name, _value_at(told, at, known_at))
+    if sides["recorded"].get("") is False:
+        sides["recorded"] = {}  # before it was put on record, which is one line for all its values
     first = reading.connection.execute(select(func.min(history.c.valid_from)).where(history.c.ci_id == row.id)).scalar()
     existed = min(row.created_at, row.created_at if first is None else first) <= at and row.created_at <= known_at
     return CiAsAt(
@@ -84,6 +83,28 @@ def load_as_at(reading: Reading, key: str, at: int, known_at: int | None) -> CiA
         presence=str(sides["presence"].get("", "unknown")) if existed else "unknown",
         lifecycle=str(sides["lifecycle"].get("", row.lifecycle)),
     )
+
+
+def _value_at(lines: Sequence[Any], at: int, known_at: int) -> bytes | None:
+    """The value at `at` by what was known at `known_at`: of the last line until then, else what the first one after it replaced.
+
+    Lines in the order of their validity, of several at one instant the last known last.
+    """
+    known = [line for line in lines if line.known_from <= known_at]
+    past = [line for line in known if line.valid_from <= at]
+    if past:
+        value: bytes | None = past[-1].new_value
+        return value
+    following = known or sorted(lines, key=lambda line: (line.known_from, line.id))
+    before: bytes | None = following[0].old_value
+    return before
+
+
+def _put(side: dict[str, Any], name: str, value: bytes | None) -> None:
+    if value is None:
+        side.pop(name, None)
+    else:
+        side[name] = decode(value)
 
 
 def _entries(reading: Reading, rows: Sequence[Any]) -> list[HistoryEntry]:

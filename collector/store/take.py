@@ -8,9 +8,11 @@ from collector.store.delivery import Delivery, read_items
 from collector.store.edit import Edit
 from collector.store.host_record import take_independents
 from collector.store.inventory import Inventory, load_inventory, save_inventory, take_dependents
+from collector.store.late import take_late
 from collector.store.link import identify_records
 from collector.store.loss import count_missing, judge_section_loss, note_resurrections, word_of
 from collector.store.placement import follow_owners, place_records
+from collector.store.relation import follow_refs, retry_pending, take_relations
 from collector.store.review_case import open_case_once
 from collector.store.section_state import Meaning, StoredSection, judge_word, load_states, save_states
 from collector.store.source_record import load_sections
@@ -29,9 +31,13 @@ def take_sections(edit: Edit, delivery: Delivery) -> set[str]:
             delivery.wanted.append(sections[name].digest or "")
         elif meaning == "empty":
             delivery.reject(f"$.sections.{name}", "neither items nor a digest; send the items, or the digest of those sent before")
+    take_late(edit, delivery, [name for name, meaning in meanings.items() if meaning == "late"], states)
     work = _take_content(edit, delivery, changed, counting)
     touched = work.touched | _touch_returned(edit, delivery, meanings, states)
-    _judge(edit, delivery, work, meanings, states)
+    whole = _judge(edit, delivery, work, meanings, states)
+    take_relations(edit, delivery, changed, whole)
+    if work.made or work.to_identify:
+        retry_pending(edit)
     return touched | work.touched
 
 
@@ -44,7 +50,7 @@ def _take_content(edit: Edit, delivery: Delivery, changed: Collection[str], coun
     take_independents(edit, delivery, work, [each for each in taken if not is_dependent[each.item.ref]])
     take_dependents(edit, delivery, work, [each for each in taken if is_dependent[each.item.ref]])
     save_inventory(edit, delivery, work)
-    moved: set[int] = set()
+    moved: set[int] = set()  # records that have another CI now
     if work.to_identify:
         linked = identify_records(edit, work.to_identify)
         work.touched |= linked.touched
@@ -54,7 +60,11 @@ def _take_content(edit: Edit, delivery: Delivery, changed: Collection[str], coun
     for child in follow_owners(edit, moved):
         work.to_place.setdefault(child.id, child)
     if work.to_place:
-        work.touched |= place_records(edit, work.to_place.values()).touched
+        placed = place_records(edit, work.to_place.values())
+        work.touched |= placed.touched
+        moved |= placed.moved
+    made = {each.id for each in work.made}
+    follow_refs(edit, delivery.source.id, {each.ref for each in work.records.values() if each.id in moved and each.id not in made})
     return work
 
 
@@ -68,8 +78,8 @@ def _touch_returned(edit: Edit, delivery: Delivery, meanings: dict[str, Meaning]
     return {each.ci_id for each in load_sections(edit.connection, delivery.source.id, back) if each.ci_id is not None}
 
 
-def _judge(edit: Edit, delivery: Delivery, work: Inventory, meanings: dict[str, Meaning], states: dict[str, StoredSection]) -> None:
-    """What is gone, and the sections' new states."""
+def _judge(edit: Edit, delivery: Delivery, work: Inventory, meanings: dict[str, Meaning], states: dict[str, StoredSection]) -> set[str]:
+    """What is gone, and the sections' new states; the sections that told all they hold."""
     written: list[StoredSection] = []
     returned = [each for each in work.records.values() if each.is_absent]
     for name, meaning in meanings.items():
@@ -80,6 +90,7 @@ def _judge(edit: Edit, delivery: Delivery, work: Inventory, meanings: dict[str, 
             written.append(_judge_word_alone(edit, delivery, work, state or _first_state(delivery, name, word), meaning))
     save_states(edit.connection, written)
     note_resurrections(edit, [each for each in returned if not each.is_absent], delivery.observed_at)
+    return {each.name for each in written if meanings[each.name] == "content" and each.complete and not each.held and each.status == "ok"}
 
 
 def _first_state(delivery: Delivery, name: str, word: ReceivedSection) -> StoredSection:
@@ -91,14 +102,15 @@ def _judge_content(edit: Edit, delivery: Delivery, work: Inventory, word: Receiv
     at = delivery.observed_at
     is_shallow = word.depth < state.depth
     is_readable = state.name not in delivery.unreadable
-    complete = word.complete and word.status == "ok" and is_readable and word.items is not None
-    said = word_of(delivery.source, state, observed_at=at, complete=complete, status=word.status, is_shallow=is_shallow)
+    complete = word.complete and word.status == "ok" and is_readable
+    said_complete = complete and word.items is not None  # relations alone say nothing of items
+    said = word_of(delivery.source, state, observed_at=at, complete=said_complete, status=word.status, is_shallow=is_shallow)
     judgement = judge_section_loss(edit, work, delivery.source, said, delivery.listed.get(state.name, set()))
     if judgement.is_held:
         state.held, state.held_digest = True, word.digest
     else:
         state.held, state.held_digest, state.is_released = False, None, False
-        state.digest = word.digest if word.status == "ok" and word.items is not None else None
+        state.digest = word.digest if word.status == "ok" else None
         state.complete, state.observed_at = complete, at
     state.status, state.reason, state.depth = word.status, word.reason, max(state.depth, word.depth)
     state.interval_seconds = word.interval_seconds
