@@ -18,8 +18,8 @@ from discovery.mibs._mib import Mib
 from discovery.snmp.device import fetch_device, host_ref, to_samples, to_sections
 from discovery.snmp.facts import DeviceFacts
 from discovery.snmp.profile import Profile
-from discovery.snmp.pysnmp_exchange import PysnmpTransport
 from discovery.snmp.session import ExchangeSession
+from discovery.snmp.transport import SnmpTransport
 from discovery.ssh.connection import SshLimits, SshTarget, connect_ssh, fetch_host_key
 from discovery.ssh.host_key import HostKeyError, HostKeyStore
 from discovery.ssh.linux import NotLinuxError, fetch_linux
@@ -37,7 +37,7 @@ class Instruments:
     """What asking needs of the outside: sockets, threads, known keys, profiles, the time and the environment of secrets."""
 
     pinger: Pinger
-    snmp: PysnmpTransport
+    snmp: SnmpTransport
     threads: Executor
     host_keys: HostKeyStore
     profiles: Sequence[Profile]

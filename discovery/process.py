@@ -24,7 +24,7 @@ from discovery.plan import Plan, load_plan, read_signature
 from discovery.runner import JobRunner, Log
 from discovery.settings import Settings
 from discovery.snmp.device import load_device_profiles, load_mibs
-from discovery.snmp.pysnmp_exchange import PysnmpTransport
+from discovery.snmp.transport import SnmpTransport
 from discovery.ssh.host_key import HostKeyStore
 from discovery.survey import Outlet, Resolve, Surroundings, Survey, resolve_name
 from discovery.sweep.icmp import Pinger
@@ -73,7 +73,7 @@ async def open_instruments(settings: Settings, *, clock: Clock, environment: Map
     others = [Path(settings.known_hosts)] if settings.known_hosts else []
     instruments = Instruments(
         pinger=Pinger(clock=clock),
-        snmp=PysnmpTransport(),
+        snmp=SnmpTransport(),
         threads=ThreadPoolExecutor(settings.ssh_threads, thread_name_prefix="ssh"),
         host_keys=HostKeyStore(folder / "known_hosts", others),
         profiles=load_device_profiles(*own_profiles),
