@@ -1,31 +1,43 @@
-"""What a reviewer's form asks for, and doing it: one decision on one, some or all differences of a group."""
+"""What a reviewer's form asks for, and doing it: one decision on one, some or all differences of a group, or on a case."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 
+from collector.api.keys import CLOCK, PARTS, WRITER, actor_of
+from collector.store.decision import (
+    Choice,
+    accept_differences,
+    ignore_differences,
+    reject_differences,
+    resolve_case,
+    undo_decision,
+)
 from collector.web.view.moment import DAY_MS
-from muster.errors import InputError, UnavailableError, quote
+from collector.web.visit import load_all
+from muster.errors import InputError, quote
 
 ACTIONS = ("accept", "reject", "ignore")
 REASON_LENGTH = 500
-AT_ONCE = 5_000
+AT_ONCE = 10_000
 IGNORE_DAYS = 366
 
 
 @dataclass(frozen=True)
 class Wish:
-    """`chosen`: id of a difference → the token of the value that the reviewer saw. Empty with `is_whole_group`: all open ones of it."""
+    """`chosen`: id of a difference → the token of the value that the reviewer saw. With `is_whole_group` all of it that the filter shows."""
 
     action: str
     reason: str
     group: str
-    chosen: Mapping[str, str]
-    is_whole_group: bool
+    chosen: Mapping[str, str | None]
+    is_whole_group: bool = False
+    query: str = ""
+    state: str = "open"
     ignore_until: int | None = None
 
 
@@ -35,9 +47,11 @@ def parse_wish(form: Any, now: int) -> Wish:
     if action not in ACTIONS or (action == "ignore" and not (days.isdecimal() and 1 <= int(days) <= IGNORE_DAYS)):
         raise InputError(f"unknown action {quote(form.get('action'))}; press one of the buttons", path="action")
     scope = form.get("scope", "one")
-    chosen: dict[str, str] = {}
+    chosen: dict[str, str | None] = {}
     if scope == "selected":
-        chosen = dict(str(each).split(" ", 1) for each in form.getall("selected", []) if " " in str(each))
+        for each in map(str, form.getall("selected", [])):
+            name, _, token = each.partition(" ")
+            chosen[name] = token
         if not chosen:
             raise InputError("nothing is selected; tick some, or decide on the group", path="selected")
     elif scope == "one":
@@ -48,15 +62,47 @@ def parse_wish(form: Any, now: int) -> Wish:
         group=str(form.get("group", "")),
         chosen=chosen,
         is_whole_group=scope == "group",
+        query=str(form.get("q", "")),
+        state=str(form.get("state", "open")),
         ignore_until=now + int(days) * DAY_MS if action == "ignore" else None,
     )
 
 
 async def decide(request: web.Request, wish: Wish) -> str:
-    """Does what is wished in one transaction; the decision's id. Raises ConflictError where a value moved meanwhile."""
-    raise UnavailableError("decisions are not wired yet")
+    """Does what is wished, all of it or nothing; the decision's id. Raises ConflictError where a value moved since it was seen."""
+    chosen = wish.chosen
+    if wish.is_whole_group:
+        found = await load_all(request, "list_differences", AT_ONCE + 1, query=wish.query, states=(wish.state,), group=wish.group)
+        chosen = {each.id: each.observed_token for each in found}
+    choice, context = Choice(chosen), request.app[PARTS].context
+    actor, now = actor_of(request), request.app[CLOCK].now_ms()
+
+    def work(connection: Any) -> str:
+        if wish.action == "accept":
+            return accept_differences(connection, context, choice, actor=actor, now=now, reason=wish.reason)
+        if wish.action == "reject":
+            return reject_differences(connection, context, choice, actor=actor, now=now, reason=wish.reason)
+        return ignore_differences(connection, context, choice, actor=actor, now=now, until=wish.ignore_until, reason=wish.reason)
+
+    decision_id = await request.app[WRITER].run(work)
+    request.app[PARTS].poke()
+    return decision_id
 
 
 async def undo(request: web.Request, decision_id: str) -> str:
-    """Takes a decision back; the id of the undoing one."""
-    raise UnavailableError("decisions are not wired yet")
+    """Takes a decision back; the id of the undoing one. Raises NotFoundError, ConflictError."""
+    context, actor, now = request.app[PARTS].context, actor_of(request), request.app[CLOCK].now_ms()
+    done = await request.app[WRITER].run(lambda connection: undo_decision(connection, context, decision_id, actor=actor, now=now))
+    request.app[PARTS].poke()
+    return done
+
+
+async def resolve(request: web.Request, case_id: str, action: str, reason: str) -> str:
+    """Decides a case; the decision's id. Raises NotFoundError, ConflictError, InputError for an action that its kind does not have."""
+    context, actor, now = request.app[PARTS].context, actor_of(request), request.app[CLOCK].now_ms()
+    word = cast(Any, action)  # checked where it is carried out
+    done = await request.app[WRITER].run(
+        lambda connection: resolve_case(connection, context, case_id, word, actor=actor, now=now, reason=reason[:REASON_LENGTH])
+    )
+    request.app[PARTS].poke()
+    return done

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from aiohttp import web
 
 from collector.api.keys import CATALOGUE
 from collector.web.deciding import Wish, decide, parse_wish, undo
+from collector.web.done import explain_refusal, load_done
 from collector.web.page import PageModule, Route
 from collector.web.rendering import respond, with_query
 from collector.web.return_address import safe_return
 from collector.web.view.moment import say_short
-from collector.web.view.review import to_difference_row, to_done, to_group, to_panel
+from collector.web.view.review import to_difference_row, to_group, to_panel
 from collector.web.view.wording import N_
 from collector.web.visit import Visit, load, visit_of
 from muster.errors import ConflictError, InputError, NotFoundError
@@ -66,7 +67,7 @@ async def _render(request: web.Request, visit: Visit, query: dict[str, str], *, 
         chosen_group=chosen,
         following=_following(keys, chosen),
         group_count=rows.total,
-        done=await _done(request, visit, query.get("done")),
+        done=await load_done(request, visit),
         may_decide=visit.may("configuration_manager"),
         **values,
         **await _counts(request, groups.items, visit),
@@ -89,16 +90,6 @@ async def _counts(request: web.Request, groups: list[DifferenceGroup], visit: Vi
     oldest = overview.oldest_difference_at
     age = say_short(max(visit.viewpoint.now - oldest, 0), visit.viewpoint) if oldest is not None and groups else ""
     return {"difference_total": sum(overview.open_differences.values()), "oldest": age}
-
-
-async def _done(request: web.Request, visit: Visit, decision_id: str | None) -> Any:
-    """The bar after a decision; none where there is no such decision."""
-    if not decision_id:
-        return None
-    try:
-        return to_done(await load(request, "get_decision", decision_id), visit.viewpoint)
-    except NotFoundError:
-        return None
 
 
 def _states(visit: Visit, state: str) -> list[tuple[str, str, bool]]:
@@ -141,12 +132,8 @@ async def take_undo(request: web.Request) -> web.StreamResponse:
 
 async def _refuse(request: web.Request, back: str, *, wish_group: str, difference: str, error: Exception) -> web.Response:
     visit = visit_of(request)
-    parts = dict(item.split("=", 1) for item in urlsplit(back).query.split("&") if "=" in item)
-    query = {**parts, "group": wish_group, "difference": difference}
-    if isinstance(error, ConflictError):
-        fault = visit.viewpoint.say("Not done: it has changed meanwhile. Here is how it stands now.")
-    else:
-        fault = visit.viewpoint.say("Not done: %(why)s", why=getattr(error, "message", str(error)))
+    query = {**dict(parse_qsl(urlsplit(back).query)), "group": wish_group, "difference": difference}
+    fault = explain_refusal(error, visit.viewpoint)
     return await _render(request, visit, query, fault=fault, status=409 if isinstance(error, ConflictError) else 422)
 
 

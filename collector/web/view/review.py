@@ -13,7 +13,17 @@ from collector.web.view.moment import Moment, maybe_moment, say_short, to_moment
 from collector.web.view.value import Value, say_plain, to_value
 from collector.web.view.viewpoint import Viewpoint
 from collector.web.view.word_change import Piece, mark_words
-from collector.web.view.wording import CASE_KINDS, CASE_QUESTIONS, DECISIONS, DIFFERENCE_KINDS, DIFFERENCE_SENTENCES, DIFFERENCE_STATES, RISKS, word
+from collector.web.view.wording import (
+    CASE_KINDS,
+    CASE_QUESTIONS,
+    DECISIONS,
+    DIFFERENCE_KINDS,
+    DIFFERENCE_SENTENCES,
+    DIFFERENCE_STATES,
+    N_,
+    RISKS,
+    word,
+)
 from muster.model.ci_class import ClassCatalogue
 from muster.ports import CaseView, DecisionView, DifferenceGroup, DifferenceView, Fact
 
@@ -113,6 +123,7 @@ class CaseRow(Struct, frozen=True):
     facts: list[tuple[str, str]]
     opened: Moment
     is_open: bool
+    actions: list[tuple[str, str]]
 
 
 class DoneBar(Struct, frozen=True):
@@ -240,6 +251,15 @@ def to_sides(recorded: Any, observed: Any, viewpoint: Viewpoint) -> tuple[Side, 
     return Side(pieces[0], [], is_missing=recorded is None), Side(pieces[1], [], is_missing=observed is None)
 
 
+# What may be decided on a kind of case, the usual answer first.
+_IDENTITY = {"same": N_("They are one"), "different": N_("They are different"), "dismiss": N_("It is nothing")}
+_CONFIRM = {"confirm": N_("It is so"), "dismiss": N_("It is nothing")}
+_ACTIONS_OF = {
+    **dict.fromkeys(("ambiguity", "clone", "duplicate", "contradiction"), _IDENTITY),
+    "mass_loss": {"release": N_("They are really gone"), "dismiss": N_("It is nothing")},
+}
+
+
 def to_case(case: CaseView, catalogue: ClassCatalogue, viewpoint: Viewpoint) -> CaseRow:
     """One case; at most 20 members and 12 pieces of evidence are shown."""
     facts = [(name.replace("_", " "), say_plain(value, viewpoint)[:240]) for name, value in case.evidence.items() if value not in (None, "", [], {})]
@@ -251,6 +271,7 @@ def to_case(case: CaseView, catalogue: ClassCatalogue, viewpoint: Viewpoint) -> 
         facts=facts[:12],
         opened=to_moment(case.opened_at, viewpoint),
         is_open=case.state == "open",
+        actions=[(action, viewpoint.say(text)) for action, text in _ACTIONS_OF.get(case.kind, _CONFIRM).items()],
     )
 
 

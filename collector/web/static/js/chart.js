@@ -3,6 +3,9 @@
 (function () {
   if (typeof uPlot === "undefined") return;
 
+  // Steps of an axis of bytes: 1 B to 512 TiB.
+  const BINARY = Array.from({ length: 50 }, function (_, power) { return Math.pow(2, power); });
+
   function colourOf(place) {
     const probe = document.createElementNS("http://www.w3.org/2000/svg", "path");
     const holder = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -47,24 +50,22 @@
       width: box.clientWidth,
       height: 180,
       tzDate: function (seconds) { return uPlot.tzDate(new Date(seconds * 1000), box.dataset.zone); },
-      fmtDate: undefined,
       cursor: { drag: { x: true, y: false }, sync: { key: "ci" } },
       legend: { show: true, live: true },
       scales: { y: data.unit === "ratio" ? { range: [0, 1] } : { range: function (_, low, high) { return [Math.min(low, 0), high > 0 ? high * 1.05 : 1]; } } },
       axes: [
-        Object.assign({ values: function (_, at) { return at.map(function (each) { return clock(each, at[at.length - 1] - at[0], box.dataset.zone); }); } }, axis),
-        Object.assign({ size: 64, values: function (_, all) { return all.map(function (each) { return say(each, data.unit); }); } }, axis),
+        Object.assign({ size: 30, values: function (_, at) { return at.map(function (each) { return clock(each, at[at.length - 1] - at[0], box.dataset.zone); }); } }, axis),
+        Object.assign({ size: 64, incrs: data.unit === "bytes" ? BINARY : undefined, values: function (_, all) { return all.map(function (each) { return say(each, data.unit); }); } }, axis),
       ],
       series: [{ label: box.dataset.time, value: function (_, at) { return at === null || at === undefined ? "—" : clock(at, 0, box.dataset.zone, true); } }].concat(data.series.map(function (each, place) {
         const look = colourOf(place);
         return { label: each.name, stroke: look.stroke, dash: look.dash, width: 1.6, spanGaps: false, points: { show: false }, value: function (_, value) { return say(value, data.unit); } };
       })),
     };
-    delete options.fmtDate;
     const holder = document.createElement("div");
     holder.className = "chart-live";
     const chart = new uPlot(options, [data.times].concat(data.series.map(function (each) { return each.values; })), holder);
-    box.querySelectorAll(".chart, .legend").forEach(function (each) { each.hidden = true; });
+    box.querySelectorAll(".chart, .legend").forEach(function (each) { each.setAttribute("hidden", ""); });
     box.appendChild(holder);
     chart.setSize({ width: holder.clientWidth, height: 180 });
     new ResizeObserver(function () { chart.setSize({ width: holder.clientWidth, height: 180 }); }).observe(box);

@@ -1,0 +1,28 @@
+"""What is told after a decision: the bar with its undo, or why it was not done."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from collector.web.view.review import DoneBar, to_done
+from collector.web.view.viewpoint import Viewpoint
+from collector.web.visit import Visit, load
+from muster.errors import ConflictError, NotFoundError
+
+
+async def load_done(request: web.Request, visit: Visit) -> DoneBar | None:
+    """The bar of the decision that the address names; none where there is no such decision."""
+    decision_id = request.query.get("done")
+    if not decision_id:
+        return None
+    try:
+        return to_done(await load(request, "get_decision", decision_id), visit.viewpoint)
+    except NotFoundError:
+        return None
+
+
+def explain_refusal(error: Exception, viewpoint: Viewpoint) -> str:
+    """Why a decision was not carried out."""
+    if isinstance(error, ConflictError):
+        return viewpoint.say("Not done: it has changed meanwhile. Here is how it stands now.")
+    return viewpoint.say("Not done: %(why)s", why=getattr(error, "message", str(error)))

@@ -1,0 +1,118 @@
+"""Every page, in both languages and both themes, keeps the promises that hold for all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.chromium import Watched
+from tests.support.page_server import PageServer
+
+pytestmark = [pytest.mark.server("chromium"), pytest.mark.xdist_group("pages")]
+
+PATHS = (
+    "/", "/review", "/review?state=accepted", "/cases", "/cis", "/cis?q=class%3Aserver&sort=-seen", "/cis?q=%28", "/cis/{web}",
+    "/cis/{web}/relations",
+    "/cis/{web}/contents", "/cis/{switch}/contents?class=interface", "/cis/{web}/metrics", "/cis/{web}/availability", "/cis/{web}/incidents",
+    "/cis/{web}/history", "/cis/{web}/history?at=2026-02-01T10:00", "/cis/{web}/why", "/cis/{hostile}", "/services", "/services/shop", "/incidents",
+    "/incidents?state=all", "/incidents/{incident}", "/sources", "/sources/{source}", "/keys", "/preferences", "/no-such-page",
+)  # fmt: skip
+# Words that stand in Chinese pages as they are: names of things, units, and what people type.
+_KEPT = re.compile(r"^[\W\d]*$|^(agent|snmp|ssh|sweep|icmp|CSV|JSON|EN|Muster|IP|MAC|MTU|UUID|URL|API|MTRS|MTBF|P\d)$")
+_LABELS = "th[scope=col], h2, button, .state, .kind, .rail-nav a > span:first-of-type, dl.axes dt, .tabs a, .segments a, legend, summary, .risk-text"
+
+
+def fill(path: str, pages: PageServer) -> str:
+    """The path with numbers of the estate."""
+    reader = pages.reader
+
+    def number(query: str) -> int:
+        return int(reader.list_cis(query).items[0].number)
+
+    incidents = reader.list_incidents().items
+    sources = {f"{each.source.kind}/{each.source.name}": each.source.id for each in reader.list_sources().items}
+    return path.format(
+        web=number("class:server name=web-01"),
+        switch=number("class:network_device"),
+        hostile=number("class:server is:unrecorded"),
+        incident=incidents[0].number,
+        source=sources["ssh/site-berlin"],
+    )
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(("language", "theme"), [("en", "light"), ("zh-Hans", "dark")])
+def test_page_is_whole_in_each_language_and_theme(path: str, language: str, theme: str, pages: PageServer, visit: Callable[..., Watched]) -> None:
+    watched = visit(language=language, theme=theme)
+    status = watched.open(fill(path, pages))
+    expected = 404 if path == "/no-such-page" else 422 if path == "/cis?q=%28" else 200
+    assert status == expected
+    assert watched.violations() == []
+    assert watched.foreign == []
+    assert [each for each in watched.console if str(expected) not in each] == []
+    assert watched.page.get_attribute("html", "lang") == language
+    assert watched.low_contrast() == []
+    assert watched.naming_faults() == []
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_chinese_page_has_no_english_label(path: str, pages: PageServer, visit: Callable[..., Watched]) -> None:
+    watched = visit(language="zh-Hans", has_script=False)
+    watched.open(fill(path, pages))
+    texts = watched.page.eval_on_selector_all(_LABELS, "all => all.map((each) => each.textContent.trim())")
+    english = [text for text in texts if not re.search(r"[\u4e00-\u9fff]", text) and not _KEPT.match(text)]
+    assert english == []
+
+
+@pytest.mark.parametrize("size", ["390x844", "820x1180", "1920x1080"])
+def test_page_fits_its_window(size: str, pages: PageServer, visit: Callable[..., Watched]) -> None:
+    watched = visit(size=size)
+    wide = {}
+    for path in PATHS:
+        watched.open(fill(path, pages))
+        wide[path] = watched.overflow()
+    assert {path: pixels for path, pixels in wide.items() if pixels > 0} == {}
+
+
+def test_hostile_name_is_only_text(pages: PageServer, visit: Callable[..., Watched]) -> None:
+    watched = visit()
+    opened: list[str] = []
+    watched.page.on("dialog", lambda dialog: (opened.append(dialog.message), dialog.dismiss()))
+    for path in ("/", "/cis", "/cis/{hostile}", "/review?q=is:unrecorded", "/cis/{hostile}/history"):
+        watched.open(fill(path, pages))
+        assert "<script>alert('x')</script>" in watched.page.inner_text("main")
+    assert (opened, watched.violations()) == ([], [])
+
+
+def test_list_is_read_by_keyboard(pages: PageServer, visit: Callable[..., Watched]) -> None:
+    watched = visit()
+    watched.open("/cis?q=class:server")
+    for key in ("j", "j", "k", "Enter"):
+        watched.page.keyboard.press(key)
+    watched.page.wait_for_url("**/cis/*")
+    assert watched.page.inner_text("h1") == "build-01"
+    watched.page.keyboard.press("g")
+    watched.page.keyboard.press("s")
+    watched.page.wait_for_url("**/services")
+
+
+def test_columns_and_filter_stay_in_the_address(pages: PageServer, visit: Callable[..., Watched]) -> None:
+    watched = visit()
+    watched.open("/cis?q=name:web-&columns=zone,os.kernel&sort=-name")
+    heads = watched.page.eval_on_selector_all("thead th", "all => all.map((each) => each.textContent.trim())")
+    names = watched.page.eval_on_selector_all("tbody .name a[data-open]", "all => all.map((each) => each.textContent)")
+    assert heads == ["Name", "Zone", "Kernel"]
+    servers = [name for name in names if name in {"web-01", "web-02", "web-03"}]
+    assert servers == ["web-03", "web-02", "web-01"]
+
+
+def test_charts_become_interactive_with_the_same_lines(pages: PageServer, visit: Callable[..., Watched]) -> None:
+    watched = visit()
+    watched.open(fill("/cis/{web}/metrics", pages))
+    watched.page.wait_for_selector("[data-chart] .uplot")
+    drawn = watched.page.eval_on_selector_all("svg.chart", "all => all.map((each) => each.querySelectorAll('path').length)")
+    live = watched.page.eval_on_selector_all(".uplot .u-legend", "all => all.map((each) => each.querySelectorAll('.u-series').length - 1)")
+    assert live == drawn
+    assert watched.violations() == []
