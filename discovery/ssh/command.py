@@ -5,18 +5,27 @@ They read only. Those that need root to see everything run through `sudo -n` whe
 
 from __future__ import annotations
 
+import shlex
 from typing import NamedTuple
 
 from muster.facts import dmi, link, listener, lsblk, python_distribution, rpm, smbios, ssh_host_key, systemctl
 
 
 class Command(NamedTuple):
-    """One command. `needs_root`: shows everything only to root; `is_required`: without its answer the host cannot be told from others."""
+    """One command. `needs_root`: shows everything only to root; `is_required`: without its answer the host cannot be told from others;
+    `instead_of`: run only where that command failed.
+    """
 
     name: str
     arguments: tuple[str, ...]
     needs_root: bool = False
     is_required: bool = False
+    instead_of: str = ""
+
+    @property
+    def text(self) -> str:
+        """As the remote shell gets it, and as an administrator allows it."""
+        return shlex.join(self.arguments)
 
 
 def _cat(name: str, path: str, *, needs_root: bool = False, is_required: bool = False) -> Command:
@@ -56,9 +65,9 @@ COMMANDS = (
     _sh("pip", "ls -d " + " ".join(f"{pattern}/*" for pattern in python_distribution.FOLDER_PATTERNS)),
     Command("listeners", listener.SS_COMMAND, needs_root=True),
     _sh("process_names", "cd /proc && grep -s . [0-9]*/comm [0-9]*/cgroup"),
-    _sh("process_owners", "cd /proc && stat -c '%n %u' [0-9]*"),
-    Command("executables", ("find", "/proc", "-maxdepth", "2", "-path", "/proc/[0-9]*/exe", "-printf", "%P %l\\n"), needs_root=True),
+    _sh("process_owners", "cd /proc && grep -s ^Uid: [0-9]*/status"),
+    Command("executables", ("find", "/proc", "-maxdepth", "2", "-name", "exe", "-printf", "%P %l\\n"), needs_root=True),
     Command("unit_files", systemctl.UNIT_FILES_COMMAND),
-    Command("offline_unit_files", systemctl.OFFLINE_UNIT_FILES_COMMAND),
+    Command("offline_unit_files", systemctl.OFFLINE_UNIT_FILES_COMMAND, instead_of="unit_files"),
     Command("units", systemctl.UNITS_COMMAND),
 )

@@ -54,7 +54,11 @@ def fetch_linux(runner: Runner, *, has_sudo: bool = False, interval_seconds: int
 
 def fetch_results(runner: Runner, *, has_sudo: bool) -> dict[str, CommandResult]:
     """What each published command printed. Where sudo refuses one, it is run without."""
-    return {command.name: _run(runner, command, has_sudo=has_sudo) for command in COMMANDS}
+    results: dict[str, CommandResult] = {}
+    for command in COMMANDS:
+        if not command.instead_of or results[command.instead_of].exit_status != 0:
+            results[command.name] = _run(runner, command, has_sudo=has_sudo)
+    return results
 
 
 def derive_ref(machine_id: str, links: Sequence[Link], host_key: str) -> str:

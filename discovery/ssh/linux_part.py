@@ -27,7 +27,7 @@ from muster.facts.systemctl import join_units
 Results = Mapping[str, CommandResult]
 _NOTHING = CommandResult(b"", "", None, "not asked")
 _NOT_THERE = 127  # the shell's status of a command that does not exist
-_SYSTEMD_FOLDERS = "zoneinfo/"
+_ZONE_FOLDER = "zoneinfo/"
 
 
 class HostReading:
@@ -171,7 +171,8 @@ def _processes(reading: HostReading, listeners: Iterable[Listener]) -> dict[int,
             elif file == "cgroup":
                 cgroups.setdefault(int(pid), []).append(value)
     executables = {_pid(words[0]): words[1] for line in reading.text("executables").splitlines() if len(words := line.split(" ", 1)) == 2}
-    owners = {_pid(words[0]): words[1] for line in reading.text("process_owners").splitlines() if len(words := line.split()) == 2}
+    # `12/status:Uid: real effective saved filesystem` (proc(5))
+    owners = {_pid(words[0]): words[2] for line in reading.text("process_owners").splitlines() if len(words := line.split()) > 2}
     users = account.account_names(reading.text("passwd"))
     return {
         pid: ListenerProcess(
@@ -209,7 +210,7 @@ def _parse_sizes(text: str) -> dict[str, int]:
 
 def _time_zone(local_time: str, time_zone: str) -> str:
     """The zone's name, from where /etc/localtime points to, else as /etc/timezone has it."""
-    return local_time.strip().partition(_SYSTEMD_FOLDERS)[2] or time_zone.strip()
+    return local_time.strip().partition(_ZONE_FOLDER)[2] or time_zone.strip()
 
 
 def _failed(reading: HostReading, *names: str) -> Part:

@@ -114,7 +114,7 @@ async def test_a_port_that_swallows_is_silent() -> None:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen(0)
-        held = []
+        held: list[socket.socket] = []
         port = server.getsockname()[1]
         answer = await connect_tcp("127.0.0.1", port, timeout_seconds=0.3)
         while answer.is_up and len(held) < 8:
