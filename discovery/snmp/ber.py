@@ -1,12 +1,14 @@
 """Messages of SNMPv1 and v2c in BER (X.690), just as much of it as walking needs; pysnmp is the reference in its tests. Pure.
 
 Answers are decoded leniently where the value is still clear (a Counter32 in five octets, lengths in long form) and never beyond
-the datagram. A message that breaks off gives the bindings before the break. About 15 times the speed of pysnmp.
+the datagram. A message that breaks off gives the bindings before the break. More than ten times the speed of pysnmp.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from discovery.snmp.varbind import INTEGER, OBJECT_IDENTIFIER, Oid, Value, Varbind
@@ -17,6 +19,7 @@ VERSIONS = {"1": 0, "2c": 1}
 _SEQUENCE, _OCTET_STRING = 0x30, 0x04
 _UNSIGNED = frozenset({65, 66, 67, 70})  # Counter32, Gauge32, TimeTicks, Counter64
 _TEXT = frozenset({4, 64, 68})  # OCTET STRING, IpAddress, Opaque
+_ARC = re.compile(rb"[\x80-\xff]*[\x00-\x7f]")
 _NUMBER_LIMIT = 9  # octets of the largest number, a Counter64 with its sign octet
 
 
@@ -157,15 +160,18 @@ def decode_oid(body: bytes) -> Oid:
         raise InputError("an object identifier that is cut off", path="")
     if body[0] == 0x2B and body.isascii():  # 1.3, and no arc above 127
         return (1, 3, *body[1:])
-    arcs: list[int] = []
-    arc = 0
-    for octet in body:
-        arc = arc << 7 | octet & 0x7F
-        if octet < 0x80:
-            arcs.append(arc)
-            arc = 0
+    arcs = tuple(map(_decode_arc, _ARC.findall(body)))
     first = min(arcs[0] // 40, 2)
     return (first, arcs[0] - first * 40, *arcs[1:])
+
+
+@lru_cache(maxsize=65_536)
+def _decode_arc(octets: bytes) -> int:
+    """One arc, seven bits an octet; the arcs of a walk repeat."""
+    arc = 0
+    for octet in octets:
+        arc = arc << 7 | octet & 0x7F
+    return arc
 
 
 def decode_value(tag: int, body: bytes) -> Value:
