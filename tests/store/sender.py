@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from collector.reconcile.compare import value_token
 from collector.reconcile.settings import Settings
 from collector.store.content import decode
+from collector.store.decision import Choice, accept_differences
 from collector.store.engine import Database
 from collector.store.ingest import Context, Envelope, Receipt, receive_report
-from collector.store.schema import ci, content, difference
+from collector.store.schema import ci, content, difference, history, identity_claim, observation_history, relation, review_case, source_record
 from collector.store.source import Grant
+from collector.store.sweep import Swept, sweep
 from muster.clock import FakeClock
 from muster.model.ci_class import load_catalogue
 from muster.wire.codec import decode_report
@@ -73,11 +75,71 @@ class Estate:
             sections=dict(sections or {}),
             states=states or [],
         )
+        return self.send_report(report, now=at if now is None else now, token=token, sent_at=sent_at)
+
+    def send_report(self, report: Any, *, now: float = 0, token: Grant | None = None, sent_at: int | None = None) -> Receipt:
+        """Any report, received at `now`."""
         body = msgspec.msgpack.encode(report)
-        received_at = START + round((at if now is None else now) * MINUTE)
+        received_at = START + round(now * MINUTE)
         envelope = Envelope(decode_report(body, CONTENT_TYPE_MSGPACK), body, CONTENT_TYPE_MSGPACK, received_at, sent_at, token or Grant())
         with self.database.begin() as connection:
             return receive_report(connection, self.context, envelope)
+
+    def send_raw(self, source: str, sections: Mapping[str, tuple[Section, Mapping[int, Any]]], *, at: float) -> Receipt:
+        """A report of which some items, by their number, are anything."""
+        kind, name, instance = source.split("/")
+        number = self.sequences[source] = self.sequences.get(source, 0) + 1
+        told: dict[str, Any] = {}
+        for section_name, (full, replaced) in sections.items():
+            told[section_name] = msgspec.to_builtins(full)
+            for index, value in replaced.items():
+                told[section_name]["items"][index] = value
+        origin = {"kind": kind, "name": name, "instance": instance, "zone": "z1"}
+        return self.send_report({"source": origin, "sequence": number, "observed_at": START + round(at * MINUTE), "sections": told}, now=at)
+
+    def sweep(self, at: float) -> Swept:
+        """What time alone changes until this minute."""
+        with self.database.begin() as connection:
+            return sweep(connection, self.context, START + round(at * MINUTE))
+
+    def accept_all(self, at: float) -> None:
+        """Every open difference, by a person."""
+        self.decide(accept_differences, Choice(self.open_tokens()), now=START + round(at * MINUTE))
+
+    def absent(self) -> list[str]:
+        """Names of the CIs that are gone."""
+        return [row[0] for row in self.rows(select(ci.c.name).where(ci.c.presence == "absent").order_by(ci.c.name))]
+
+    def id_of(self, name: str) -> str:
+        return str(self.rows(select(ci.c.id).where(ci.c.name == name, ci.c.redirect_to.is_(None)))[0][0])
+
+    def presence(self, name: str) -> str:
+        return str(self.rows(select(ci.c.presence).where(ci.c.name == name, ci.c.redirect_to.is_(None)))[0][0])
+
+    def cases(self) -> list[str]:
+        """Kinds of the open cases."""
+        return [row[0] for row in self.rows(select(review_case.c.kind).where(review_case.c.state == "open").order_by(review_case.c.kind))]
+
+    def dump(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Everything that is known of the world; not the journal, and not when sources and sections were last heard of."""
+        tables = (ci, source_record, identity_claim, difference, review_case, history, observation_history, relation, content)
+        return {table.name: sorted(self.rows(select(table)), key=repr) for table in tables}
+
+    def count_rows_written(self, run: Callable[[], Any]) -> int:
+        """How many rows a piece of writing inserts, changes and deletes."""
+        counted = 0
+
+        def count(_connection: Any, cursor: Any, statement: str, parameters: Any, _context: Any, executemany: bool) -> None:
+            nonlocal counted
+            if statement.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE")):
+                counted += len(parameters) if executemany else max(cursor.rowcount, 1)
+
+        event.listen(self.database.writing, "after_cursor_execute", count)
+        try:
+            run()
+        finally:
+            event.remove(self.database.writing, "after_cursor_execute", count)
+        return counted
 
     def rows(self, query: Any) -> list[tuple[Any, ...]]:
         """What a query gives, as plain tuples."""

@@ -15,8 +15,9 @@ from collector.store.schema import metadata
 from muster.errors import ConfigurationError
 
 
-def test_migrations_make_the_tables_of_the_schema(database: Database) -> None:
-    with database.begin() as connection:
+def test_migrations_make_the_tables_of_the_schema(empty_database: Database) -> None:
+    migrate_database(empty_database)
+    with empty_database.begin() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
 
@@ -35,8 +36,9 @@ def test_collectors_that_start_at_once_migrate_once(empty_database: Database) ->
     assert revisions == [newest_revision()] * 4
 
 
-def test_a_newer_schema_is_refused(database: Database) -> None:
-    with database.begin() as connection:
+def test_a_newer_schema_is_refused(empty_database: Database) -> None:
+    migrate_database(empty_database)
+    with empty_database.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(ConfigurationError, match="schema 9999, newer than this program"):
-        migrate_database(database)
+        migrate_database(empty_database)

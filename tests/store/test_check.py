@@ -1,0 +1,144 @@
+"""States become transitions that availability can be computed from: confirmed, expired, and filled in when they come late."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from collector.store.schema import check_state, ci, transition
+from muster.wire.report import Endpoint, StateReport
+from tests.store.sender import START, Estate, section
+from tests.store.test_ingest import HOST
+
+MINUTE = 60_000
+
+
+@pytest.fixture
+def host(estate: Estate) -> Estate:
+    estate.send("agent/web01/a1", {"host": section(HOST)})
+    return estate
+
+
+def told(estate: Estate, *states: tuple[float, str], now: float | None = None, check: str = "agent_heartbeat") -> set[str]:
+    """States of the host at these minutes, in one report."""
+    last = max(at for at, _ in states)
+    reports = [StateReport("host", check, state, START + round(at * MINUTE), f"{state} at {at:g}", 60) for at, state in states]  # type: ignore[arg-type]  # a test's own word
+    return set(estate.send("agent/web01/a1", at=last, now=now, states=reports).states_changed)
+
+
+def transitions(estate: Estate) -> list[tuple[float, str]]:
+    """By instant in minutes, as readers count them."""
+    query = select(transition.c.at, transition.c.state).order_by(transition.c.at, transition.c.known_from, transition.c.id)
+    return [((at - START) / MINUTE, state) for at, state in estate.rows(query)]
+
+
+def operation(estate: Estate) -> str:
+    return str(estate.rows(select(ci.c.operation).where(ci.c.name == "web01"))[0][0])
+
+
+def test_a_state_that_repeats_writes_no_transition(host: Estate) -> None:
+    assert told(host, (1, "up"))
+    assert not told(host, (2, "up"))
+    assert not told(host, (3, "up"), (4, "up"))
+    assert transitions(host) == [(1, "up")]
+    assert host.rows(select(check_state.c.last_at, check_state.c.since_at)) == [(START + 4 * MINUTE, START + MINUTE)]
+    assert operation(host) == "up"
+
+
+def test_one_failure_is_no_downtime(host: Estate) -> None:
+    told(host, (1, "up"), (2, "down"), (3, "up"), (4, "up"))
+    assert transitions(host) == [(1, "up")]
+
+
+def test_two_of_three_failures_are_down_from_the_first_of_them(host: Estate) -> None:
+    told(host, (1, "up"), (2, "down"))
+    assert operation(host) == "up"
+    assert told(host, (3, "up"), (4, "down"))
+    assert transitions(host) == [(1, "up"), (2, "down")]
+    assert operation(host) == "down"
+    told(host, (5, "up"))
+    assert (transitions(host)[-1], operation(host)) == ((5, "up"), "up")
+
+
+def test_a_failure_after_a_recovery_must_be_confirmed_anew(host: Estate) -> None:
+    told(host, (1, "down"), (2, "down"), (3, "up"), (4, "down"))
+    assert transitions(host) == [(1, "down"), (3, "up")]
+
+
+def test_a_first_failure_alone_is_not_known_to_be_down(host: Estate) -> None:
+    told(host, (1, "down"))
+    assert (transitions(host), operation(host)) == ([], "unknown")
+
+
+def test_silence_is_unknown_from_when_the_next_observation_was_due(host: Estate) -> None:
+    told(host, (1, "up"))
+    assert not host.sweep(4).states_changed
+    assert host.sweep(4.01).states_changed
+    assert transitions(host) == [(1, "up"), (2, "unknown")]
+    assert operation(host) == "unknown"
+    assert not host.sweep(10).states_changed
+    told(host, (10, "up"))
+    assert (transitions(host)[-1], operation(host)) == ((10, "up"), "up")
+
+
+def test_a_gap_that_no_sweep_saw_is_unknown_too(host: Estate) -> None:
+    told(host, (1, "up"))
+    told(host, (10, "up"))
+    assert transitions(host) == [(1, "up"), (2, "unknown"), (10, "up")]
+
+
+def test_late_observations_fill_what_was_unknown(host: Estate) -> None:
+    told(host, (1, "up"))
+    told(host, (10, "up"))
+    told(host, (3, "up"), (4, "up"), (5, "up"), now=11)
+    # The minute between 2 and 3 stays without evidence, and so does the time after 6.
+    assert transitions(host) == [
+        (1, "up"),
+        (2, "unknown"),
+        (3, "up"),
+        (4, "unknown"),
+        (4, "up"),
+        (5, "unknown"),
+        (5, "up"),
+        (6, "unknown"),
+        (10, "up"),
+    ]
+
+
+def test_late_observations_do_not_touch_what_is_known(host: Estate) -> None:
+    told(host, (1, "up"), (2, "up"), (3, "up"), (4, "up"))
+    told(host, (2.5, "down"), (3.5, "down"), now=5)
+    assert transitions(host) == [(1, "up")]
+
+
+def test_one_late_failure_is_not_confirmed(host: Estate) -> None:
+    told(host, (1, "up"))
+    told(host, (10, "up"))
+    told(host, (4, "down"), now=11)
+    assert transitions(host) == [(1, "up"), (2, "unknown"), (10, "up")]
+
+
+def test_a_subject_that_nobody_knows_is_told(host: Estate) -> None:
+    receipt = host.send("agent/web01/a1", at=1, states=[StateReport("gone", "icmp", "up", START), StateReport("host", "icmp", "up", START)])
+    assert [each.path for each in receipt.answer.rejected] == ["$.states[0].subject"]
+    assert transitions(host) == [(0, "up")]
+
+
+def test_a_subject_may_be_named_by_its_identifiers(host: Estate) -> None:
+    end = Endpoint({"hostname": "web01"})
+    receipt = host.send("sweep/d/d1", at=1, states=[StateReport(end, "icmp", "up", START + MINUTE)])
+    assert (receipt.answer.rejected, transitions(host)) == ([], [(1, "up")])
+    elsewhere = host.send("sweep/d/d1", at=1, zone="z2", states=[StateReport(end, "icmp", "up", START + MINUTE)])
+    assert [each.path for each in elsewhere.answer.rejected] == ["$.states[0].subject"]
+
+
+def test_the_best_proof_of_life_counts(host: Estate) -> None:
+    told(host, (1, "down"), (2, "down"), check="icmp")
+    assert operation(host) == "down"
+    told(host, (2, "up"), check="agent_heartbeat")
+    assert operation(host) == "up"
+
+
+def test_the_observation_in_the_future_is_of_now(host: Estate) -> None:
+    told(host, (500, "up"), now=2)
+    assert transitions(host) == [(2, "up")]
