@@ -32,8 +32,8 @@ def to_points(samples: Iterable[Sample], since: int, until: int) -> list[Point]:
 def thin_out(points: Sequence[Point], since: int, until: int, limit: int, *, is_counter: bool) -> list[Point]:
     """At most about `limit` points: of a gauge the mean of each span, of a counter its last value.
 
-    Where a counter was reset within a span, the points around its last reset stay too, so that no reset is lost in the sum of
-    increases. A span without any number is one None.
+    Where a counter was reset within a span or since the one before, the points around that (last) reset stay too, so that it is not
+    lost in the sum of increases. A span without any number is one None.
     """
     if len(points) <= limit or limit < 1:
         return list(points)
@@ -42,8 +42,10 @@ def thin_out(points: Sequence[Point], since: int, until: int, limit: int, *, is_
     for point in points:
         spans.setdefault((point[0] - since) // width, []).append(point)
     thinned: list[Point] = []
+    last: list[Point] = []
     for index in sorted(spans):
-        kept = _last_of_counter(spans[index]) if is_counter else [_mean_of_gauge(spans[index])]
+        kept = _last_of_counter(spans[index], last) if is_counter else [_mean_of_gauge(spans[index])]
+        last = [point for point in kept[-1:] if point[1] is not None] or last
         thinned += [point for point in kept if point[1] is not None or not thinned or thinned[-1][1] is not None]
     return thinned
 
@@ -56,12 +58,14 @@ def _mean_of_gauge(span: Sequence[Point]) -> Point:
     return (known[0][0] + known[-1][0]) // 2, mean
 
 
-def _last_of_counter(span: Sequence[Point]) -> list[Point]:
+def _last_of_counter(span: Sequence[Point], before: Sequence[Point]) -> list[Point]:
+    """`before`: the last point kept of an earlier span, where there is one."""
     known = [(at, value) for at, value in span if value is not None]
     if not known:
         return [(span[0][0], None)]
-    resets = [pair for pair in pairwise(known) if pair[1][1] < pair[0][1]]
-    return sorted({*(resets[-1] if resets else ()), known[-1]})
+    earlier = [(at, value) for at, value in before if value is not None]
+    resets = [pair for pair in pairwise([*earlier, *known]) if pair[1][1] < pair[0][1]]
+    return sorted({*(resets[-1] if resets else ()), known[-1]} - set(earlier))
 
 
 def _usual_step(points: Sequence[Point]) -> int | None:

@@ -25,7 +25,7 @@ class RetentionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """How many days things are kept; `journal_days` is also how far back reports can be replayed."""
 
     journal_days: Days = 30
-    sample_days: Days = 30
+    sample_days: Days = 90
     liveness_days: Days = 400
 
 

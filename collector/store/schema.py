@@ -518,7 +518,7 @@ chunk = Table(
         "source_id",
         "table_digest",
         "start_at",
-        sqlite_where=text("is_compact = false"),
+        sqlite_where=text("is_compact = 0"),
         postgresql_where=text("is_compact = false"),
     ),
     Index(None, "end_at"),

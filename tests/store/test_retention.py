@@ -28,7 +28,7 @@ def numbers(connection: Connection, column: object) -> list[object]:
 def test_old_reports_go_in_steps_oldest_first(database: Database) -> None:
     with database.begin() as connection:
         source_id = make_estate(connection)["web1"]
-        for day in range(40):
+        for day in reversed(range(40)):
             save_report(connection, source_id, day, NOW - day * DAY_MS)
         steps = [retention.delete_expired(connection, NOW, SETTINGS, limit=5) for _ in range(3)]
         assert [(each.reports, each.is_rest) for each in steps] == [(5, True), (4, False), (0, False)]

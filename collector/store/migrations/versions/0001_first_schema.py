@@ -217,7 +217,7 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         "chunk",
         ["source_id", "table_digest", "start_at"],
         unique=False,
-        sqlite_where=sa.text("is_compact = false"),
+        sqlite_where=sa.text("is_compact = 0"),
         postgresql_where=sa.text("is_compact = false"),
     )
     op.create_index(op.f("ix_chunk_source_id_table_digest_start_at"), "chunk", ["source_id", "table_digest", "start_at"], unique=False)
