@@ -1,0 +1,76 @@
+"""The command line's root: global options, one sub-command per noun, and the border at which errors become one line.
+
+A module of this package that declares `COMMANDS` (a typer application) is the noun of its name; `muster up` stands here.
+Exit codes: docs/cli.md.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import muster.cli
+from muster.cli.output import EXIT_FAULT, exit_code
+from muster.errors import MusterError
+
+app = typer.Typer(
+    name="muster",
+    help="What is there, does it keep its promises, who must act. Processes: `muster agent`, `muster discover`, `muster collector`.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.command()
+def up(
+    listen: Annotated[
+        str, typer.Option(help="Address and port of the pages and the API. Another address than loopback gets TLS.")
+    ] = "127.0.0.1:8420",
+    state_directory: Annotated[Path, typer.Option(help="Database, tokens, spools and logs.")] = Path("var"),
+    zone: Annotated[str, typer.Option(help="The zone of this host's addresses.")] = "default",
+    *,
+    agent: Annotated[bool, typer.Option(help="Report this host.")] = True,
+    discovery: Annotated[bool, typer.Option(help="Watch this host, and what ./discovery.d names.")] = True,
+) -> None:
+    """Collector, pages, an agent and discovery of this host on one machine. Nothing on any network is probed unless a job names it."""
+    from muster.cli.up import UpSettings, run_up
+
+    raise typer.Exit(run_up(UpSettings(listen, state_directory.resolve(), Path.cwd(), zone, has_agent=agent, has_discovery=discovery)))
+
+
+def add_nouns() -> None:
+    """Each module's commands under its name."""
+    for found in sorted(pkgutil.iter_modules(muster.cli.__path__), key=lambda each: each.name):
+        commands = None if found.name in {"app", "collector"} else getattr(importlib.import_module(f"muster.cli.{found.name}"), "COMMANDS", None)
+        if isinstance(commands, typer.Typer):
+            app.add_typer(commands, name=found.name.replace("_", "-"))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; the process's exit code."""
+    is_debug = "--debug" in arguments
+    if arguments[:1] != ["up"]:
+        add_nouns()
+    command = typer.main.get_command(app)
+    try:
+        command.main(args=[each for each in arguments if each != "--debug"], prog_name="muster")
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else 0
+    except MusterError as error:
+        if is_debug:
+            raise
+        print(f"muster: {error}", file=sys.stderr)
+        return exit_code(error)
+    except Exception as error:
+        if is_debug:
+            raise
+        print(f"muster: a fault in Muster itself: {type(error).__name__}: {error}; --debug shows where, please report it", file=sys.stderr)
+        return EXIT_FAULT
+    return 0
