@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import Any
 
 import msgspec
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from collector.reconcile.fact import Observation
@@ -144,8 +144,8 @@ def test_an_unmerge_after_a_merge_is_as_if_the_merge_had_never_been(reports: lis
     estate = run(reports)
     before = estate.shape()
     left, right = sorted(estate.records)[:2]
-    if estate.records[left].view.ci_id == estate.records[right].view.ci_id:
-        return
+    # Where a case waits, "these two are not one" is news that may decide it for a third.
+    assume(estate.records[left].view.ci_id != estate.records[right].view.ci_id and not estate.open_cases())
     estate.constraints.append(Constraint(kind="must_link", left_record_id=left, right_record_id=right, created_at=1))
     estate.reconcile(left)
     estate.constraints.append(Constraint(kind="cannot_link", left_record_id=left, right_record_id=right, created_at=2))
