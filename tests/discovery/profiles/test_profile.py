@@ -115,6 +115,10 @@ def test_the_longest_object_identifier_wins_and_a_description_that_fits_before_n
     assert match("1.3.6.1.4.1.8072.3.2.10", "Linux web1 6.1.0 #1 SMP x86_64") == "linux_net_snmp"
     assert match("1.3.6.1.4.1.8072.3.2.10", "Some appliance") == "generic"
     assert match("1.3.6.1.4.1.9.1.2494", "Cisco IOS Software [Everest], Catalyst L3 Switch Software, Version 16.6.4") == "cisco_ios"
+    assert (match("1.3.6.1.4.1.9.1.745", "Cisco Adaptive Security Appliance Version 9.8(4)"), match("1.3.6.1.4.1.318.1.3.4.5")) == (
+        "cisco",
+        "apc_pdu",
+    )
     assert match("1.3.6.1.4.1.99999.1") == match("") == match("1.3.6.1.4.1.1180") == "generic"
     assert match("1.3.6.1.4.1.26361.1.1") == "generic", "a prefix of digits is no prefix of arcs"
 
@@ -130,6 +134,8 @@ def test_the_longest_object_identifier_wins_and_a_description_that_fits_before_n
         ("juniper_junos", "Juniper Networks, Inc. srx345 internet router, kernel JUNOS 15.1X49", "model", "srx345"),
         ("aruba_cx", "Aruba JL679A FL.10.11.1021", "os_version", "FL.10.11.1021"),
         ("hpe_procurve", "ProCurve J4900B Switch 2626, revision H.10.50, ROM H.08.02", "os_version", "H.10.50"),
+        ("hpe_procurve", "ProCurve J9019A Switch 2510-24, revision Q.11.17, ROM Q.10.02", "model", "J9019A Switch 2510-24"),
+        ("apc_pdu", "APC Web/SNMP Management Card (PF:v6.4.0 AF1:v6.4.0 MN:AP7921 HR:B2 SN: ZA1 MD:01/02/2012)", "model", "AP7921"),
         ("hpe_procurve", "HP J9775A 2530-48G Switch, revision YA.16.08.0002, ROM YA.15.20", "model", "J9775A 2530-48G"),
         ("huawei_vrp", "Huawei VRP\nVRP (R) software, Version 8.150 (CE6855HI V200R002C50)\nHUAWEI CE6855-48S6Q-HI", "model", "CE6855-48S6Q-HI"),
         ("huawei_vrp", "Huawei AR1220E Huawei VRP (R) software,Version 5.160 (AR1220E V200R007C00SPC900)", "model", "AR1220E"),
