@@ -35,8 +35,8 @@ class Watched:
     console: list[str] = field(default_factory=list)
 
     def open(self, path: str) -> int:
-        """Load a path to its end; the status."""
-        response = self.page.goto(self.base + path, wait_until="networkidle")
+        """Load a path with its scripts; the status."""
+        response = self.page.goto(self.base + path, wait_until="load")
         assert response is not None
         return response.status
 
@@ -54,8 +54,9 @@ class Watched:
         found: list[str] = self.page.evaluate(_NAMES)
         return found
 
-    def overflow(self) -> int:
-        """Pixels by which the page is wider than its window."""
+    def overflow(self, width: int, height: int) -> int:
+        """Pixels by which the page is wider than a window of this size."""
+        self.page.set_viewport_size({"width": width, "height": height})
         return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 

@@ -11,6 +11,9 @@ from zoneinfo import ZoneInfo
 # Steps between time ticks, in seconds; beyond a day whole local days are stepped.
 TIME_STEPS_SECONDS = (1, 5, 15, 30, 60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000, 31_536_000)
 
+# Below it there is nothing to divide.
+SMALLEST_EXTENT = 1e-200
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -34,7 +37,7 @@ def choose_step(extent: float, count: int, *, is_binary: bool = False) -> float:
     >>> choose_step(97, 5), choose_step(3 * 2**30, 4, is_binary=True) / 2**30
     (20.0, 1.0)
     """
-    if extent <= 0 or not math.isfinite(extent):
+    if extent < SMALLEST_EXTENT or not math.isfinite(extent):
         return 1.0
     rough = extent / max(count, 1)
     if is_binary:
