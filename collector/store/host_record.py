@@ -64,6 +64,7 @@ def _take_one(edit: Edit, delivery: Delivery, work: Inventory, taken: TakenItem,
     for each in closed:
         each.closed_at = at
         work.touch(each)
+        work.replaced.add(each.ref)
     update_records(edit.connection, closed, ["closed_at"])
     if match is not None and match.case is not None:
         work.cases.append(match.case)

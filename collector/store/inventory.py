@@ -33,7 +33,8 @@ class Inventory:
     """What a report did to the records of its source.
 
     `records`: open ones by ref. `to_identify`: independent records whose claims changed. `to_place`: dependent ones whose key or owner
-    changed. `touched`: CIs whose observed view may have changed. `cases`: found while a ref was matched.
+    changed. `touched`: CIs whose observed view may have changed. `cases`: found while a ref was matched. `replaced`: refs under which
+    another thing answers now.
     """
 
     records: dict[str, StoredRecord] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class Inventory:
     to_place: dict[int, StoredRecord] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
     cases: list[CaseSeed] = field(default_factory=list)
+    replaced: set[str] = field(default_factory=set)
     changed: list[StoredRecord] = field(default_factory=list)
     made: list[StoredRecord] = field(default_factory=list)
 
@@ -105,6 +107,7 @@ def _take_level(edit: Edit, delivery: Delivery, work: Inventory, taken: Sequence
         if record is not None and _is_other_part(edit, record, each):
             record.closed_at = at
             closed.append(record)
+            work.replaced.add(record.ref)
             work.touch(record)
             record = None
         owner_id, owner_ref = (owner.id, None) if owner is not None else (None, each.item.owner)

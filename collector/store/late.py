@@ -42,15 +42,16 @@ def take_late(edit: Edit, delivery: Delivery, names: Collection[str], states: Ma
     known = [(records[each.item.ref], each) for each in taken if each.item.ref in records and records[each.item.ref].section == each.section]
     lines = _load_lines(edit, [record.id for record, _ in known])
     at = delivery.observed_at
-    gaps = [gap for record, each in known if (gap := _find_gap(record, each, lines.get(record.id, []), states[each.section], at)) is not None]
+    gaps = [_find_gap(record, each, lines.get(record.id, []), states[each.section], at) for record, each in known]
     keep_contents(edit, [gap.taken for gap in gaps])
     load_contents(edit.connection, (key for gap in gaps for key in (gap.before, gap.after)), edit.contents)
     written: list[tuple[int, int, bytes | None]] = [(gap.record.id, at, gap.taken.content_hash) for gap in gaps]
     held = {(record_id, line_at) for record_id, each in lines.items() for line_at, _ in each}
-    written += [(gap.record.id, gap.until_at, gap.after) for gap in gaps if (gap.record.id, gap.until_at) not in held]
+    changed = [gap for gap in gaps if gap.before != gap.taken.content_hash]
+    written += [(gap.record.id, gap.until_at, gap.after) for gap in changed if (gap.record.id, gap.until_at) not in held]
     save_observations(edit.connection, written, edit.now)
     _begin_earlier(edit, [gap.record for gap in gaps], at)
-    _note(edit, delivery, gaps)
+    _note(edit, delivery, changed)
 
 
 def _load_lines(edit: Edit, record_ids: Iterable[int]) -> dict[int, list[tuple[int, bytes | None]]]:
@@ -64,13 +65,11 @@ def _load_lines(edit: Edit, record_ids: Iterable[int]) -> dict[int, list[tuple[i
     return found
 
 
-def _find_gap(record: StoredRecord, taken: TakenItem, lines: list[tuple[int, bytes | None]], state: StoredSection, at: int) -> _Gap | None:
-    """None: what was known of that instant says the same, or the same report was there before."""
+def _find_gap(record: StoredRecord, taken: TakenItem, lines: list[tuple[int, bytes | None]], state: StoredSection, at: int) -> _Gap:
+    """One that says what was known of that instant is kept too: it bounds what comes later still."""
     earlier = [key for line_at, key in lines if line_at <= at]
     later = [(line_at, key) for line_at, key in lines if line_at > at]
     before = earlier[-1] if earlier else None
-    if before == taken.content_hash:
-        return None
     confirmed = [each for each in (state.observed_at, state.confirmed_at) if each > at]
     until_at, after = min([*later, *((each, before or record.content_hash) for each in confirmed)], key=lambda each: each[0])
     return _Gap(record, taken, before, until_at, after)

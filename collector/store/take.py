@@ -64,7 +64,8 @@ def _take_content(edit: Edit, delivery: Delivery, changed: Collection[str], coun
         work.touched |= placed.touched
         moved |= placed.moved
     made = {each.id for each in work.made}
-    follow_refs(edit, delivery.source.id, {each.ref for each in work.records.values() if each.id in moved and each.id not in made})
+    followed = {each.ref for each in work.records.values() if each.id in moved and each.id not in made}
+    follow_refs(edit, delivery.source.id, followed | work.replaced)
     return work
 
 

@@ -1,0 +1,77 @@
+"""Relations find their ends whenever these appear, end when they are no longer claimed, and follow what moves."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from collector.store.schema import ci, history, relation
+from muster.wire.report import Endpoint, RelationClaim
+from tests.store.sender import START, Estate, item, section
+
+SWITCH_A = item("a", "network_device", attributes={"name": "sw-a"}, serial="S1AAA", chassis_id="00:1b:21:00:00:0a")
+SWITCH_B = item("b", "network_device", attributes={"name": "sw-b"}, serial="S2BBB", chassis_id="00:1b:21:00:00:0b")
+
+
+def port(owner: str, name: str) -> object:
+    return item(f"{owner}/if:{name}", "interface", owner=owner, attributes={"name": name, "kind": "ethernet"})
+
+
+def link(local: str, chassis: str, name: str) -> RelationClaim:
+    return RelationClaim("connected_to", local, Endpoint({"chassis_id": chassis, "name": name}, "interface"))
+
+
+def relations(estate: Estate) -> list[tuple[str, str | None, str | None]]:
+    """Type and names of both ends of the relations in force, in no order of ends."""
+    left, right = ci.alias(), ci.alias()
+    joined = relation.outerjoin(left, left.c.id == relation.c.from_ci_id).outerjoin(right, right.c.id == relation.c.to_ci_id)
+    rows = estate.rows(select(relation.c.type, left.c.name, right.c.name).select_from(joined).where(relation.c.valid_to.is_(None)))
+    return sorted((kind, *sorted(ends, key=lambda each: (each is None, each))) for kind, *ends in rows)
+
+
+def test_an_end_that_is_not_known_yet_is_found_when_it_appears(estate: Estate) -> None:
+    claim = link("a/if:1", "00:1b:21:00:00:0b", "2")
+    estate.send("snmp/d/d1", {"a": section(SWITCH_A, port("a", "1"), relations=[claim])})
+    assert relations(estate) == [("connected_to", "1", None)]
+    estate.send("snmp/d/d2", {"b": section(SWITCH_B, port("b", "2"))}, at=1)
+    assert relations(estate) == [("connected_to", "1", "2")]
+    assert [row[0] for row in estate.rows(select(history.c.attribute).where(history.c.layer == "relation"))] == ["connected_to"]
+
+
+def test_both_ends_see_one_link_with_two_witnesses(estate: Estate) -> None:
+    estate.send("snmp/d/d1", {"a": section(SWITCH_A, port("a", "1"), relations=[link("a/if:1", "00:1b:21:00:00:0b", "2")])})
+    estate.send("snmp/d/d2", {"b": section(SWITCH_B, port("b", "2"), relations=[link("b/if:2", "00:1b:21:00:00:0a", "1")])}, at=1)
+    ends = estate.rows(select(relation.c.from_ci_id, relation.c.to_ci_id))
+    assert len(ends) == 2
+    assert len(set(ends)) == 1
+    estate.send("snmp/d/d1", {"a": section(SWITCH_A, port("a", "1"), relations=[])}, at=2)
+    assert relations(estate) == [("connected_to", "1", "2")]
+
+
+def test_what_a_whole_section_no_longer_claims_has_ended(estate: Estate) -> None:
+    first, second = RelationClaim("depends_on", "a", "b"), RelationClaim("uses", "a", "b")
+    estate.send("snmp/d/d1", {"all": section(SWITCH_A, SWITCH_B, relations=[first, second])})
+    estate.send("snmp/d/d1", {"all": section(SWITCH_A, SWITCH_B, relations=[first], complete=False)}, at=1)
+    assert [each[0] for each in relations(estate)] == ["depends_on", "uses"]
+    estate.send("snmp/d/d1", {"all": section(SWITCH_A, SWITCH_B, relations=[first])}, at=2)
+    assert [each[0] for each in relations(estate)] == ["depends_on"]
+    assert estate.rows(select(relation.c.valid_to).where(relation.c.type == "uses")) == [(START + 120_000,)]
+
+
+def test_a_guest_runs_on_one_host_at_a_time(estate: Estate) -> None:
+    guest = item("vm", "virtual_machine", attributes={"name": "vm1"}, dmi_uuid="4c4c4544-0042-3510-8051-b7c04f4b4001")
+    estate.send("hypervisor/vc/h1", {"h1": section(SWITCH_A, guest, relations=[RelationClaim("runs_on", "vm", "a")])})
+    estate.send("hypervisor/vc/h2", {"h2": section(SWITCH_B, guest, relations=[RelationClaim("runs_on", "vm", "b")])}, at=1)
+    assert relations(estate) == [("runs_on", "sw-b", "vm1")]
+
+
+def test_a_relation_to_itself_is_refused(estate: Estate) -> None:
+    receipt = estate.send("snmp/d/d1", {"a": section(SWITCH_A, relations=[RelationClaim("uses", "a", "a"), RelationClaim("uses", "a", "b")])})
+    assert [each.path for each in receipt.answer.rejected] == ["$.sections.a.relations[0]"]
+
+
+def test_a_relation_follows_its_ref_to_another_ci(estate: Estate) -> None:
+    claim = RelationClaim("uses", "a", "b")
+    estate.send("snmp/d/d1", {"a": section(SWITCH_A), "b": section(SWITCH_B), "links": section(relations=[claim])})
+    other = item("a", "network_device", attributes={"name": "sw-c"}, serial="S3CCC", chassis_id="00:1b:21:00:00:0c")
+    estate.send("snmp/d/d1", {"a": section(other)}, at=1)
+    assert relations(estate) == [("uses", "sw-b", "sw-c")]
