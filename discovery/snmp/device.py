@@ -37,6 +37,7 @@ from muster.errors import UnavailableError
 from muster.plugins import load_plugins
 
 T = TypeVar("T")
+SILENT_WALKS = 2  # one table may be what an agent cannot answer; after two in a row it is the device
 VLAN_MIBS = ("cisco_vtp", "juniper_l2ald", "q_bridge")  # a vendor's own table before the standard one
 __all__ = ["DeviceFacts", "fetch_device", "host_ref", "load_device_profiles", "load_mibs", "to_samples", "to_sections"]
 
@@ -66,7 +67,10 @@ async def fetch_device(session: Session, *, address: str, profiles: Sequence[Pro
     system: System = known["snmpv2"].parse_rows(reading.answers(known["snmpv2"]))
     profile = match_profile(profiles, system)
     chosen = [*standard, *(known[name] for name in profile.mibs if name in known and not known[name].is_standard)]
-    await reading.get([*profile.object_ids(), *(oid for mib in chosen if not mib.is_standard for oid in mib.scalars.values())])
+    try:
+        await reading.get([*profile.object_ids(), *(oid for mib in chosen if not mib.is_standard for oid in mib.scalars.values())])
+    except UnavailableError as error:
+        reading.faults["profile"] = f"objects of profile {profile.name}: {error}"
     for mib in chosen:
         await reading.walk(mib)
     return _compose(address, system, profile, {mib.name: mib.parse_rows(reading.answers(mib)) for mib in chosen}, reading)
@@ -80,6 +84,7 @@ class _Reading:
     faults: dict[str, str] = field(default_factory=dict)
     request_count: int = 0
     varbind_count: int = 0
+    silent_walks: int = 0
 
     async def get(self, oids: Sequence[Oid]) -> None:
         wanted = [oid for oid in dict.fromkeys(oids) if oid not in self.values]
@@ -92,9 +97,13 @@ class _Reading:
         """One walk over the columns of all tables of a MIB."""
         if not mib.tables:
             return
+        if self.silent_walks >= SILENT_WALKS:
+            self.faults[mib.name] = f"{mib.title}: not asked, because the device has fallen silent"
+            return
         walk = await self.session.walk([oid for table in mib.tables.values() for oid in table.column_oids()])
         self.request_count += walk.request_count
         self.varbind_count += len(walk.varbinds)
+        self.silent_walks = self.silent_walks + 1 if not walk.is_complete and not walk.varbinds else 0
         if not walk.is_complete:
             self.faults[mib.name] = f"{mib.title}: {walk.reason}"
         self.tables[mib.name] = {name: table.parse(walk.varbinds) for name, table in mib.tables.items()}

@@ -6,6 +6,7 @@ One neighbour heard by both protocols on one port is one neighbour.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,12 @@ from discovery.mibs.cdp import CdpNeighbour
 from discovery.mibs.interface import Interface
 from discovery.mibs.lldp import Lldp, RemotePort
 from muster.model.normaliser import short_name
+
+_SHORT_PORTS = {
+    "FastEthernet": "Fa", "GigabitEthernet": "Gi", "TwoGigabitEthernet": "Tw", "FiveGigabitEthernet": "Fi", "TenGigabitEthernet": "Te",
+    "TwentyFiveGigE": "Twe", "FortyGigabitEthernet": "Fo", "HundredGigE": "Hu", "Port-channel": "Po",
+}  # fmt: skip
+_LONG_PORT = re.compile(rf"({'|'.join(_SHORT_PORTS)})(\d[\d/.]*)")
 
 
 class Neighbour(NamedTuple):
@@ -110,7 +117,7 @@ def _from_cdp(local: str, entry: CdpNeighbour) -> Neighbour:
         local_port=local,
         system_name=entry.system_name,
         serial=entry.serial,
-        remote_port=entry.port,
+        remote_port=short_port_name(entry.port),
         remote_port_id=entry.port,
         platform=entry.platform,
         version=entry.version,
@@ -118,9 +125,19 @@ def _from_cdp(local: str, entry: CdpNeighbour) -> Neighbour:
     )
 
 
+def short_port_name(port: str) -> str:
+    """A port as IOS writes it in ifName: CDP carries ifDescr, and ports are known by ifName. Other names stay.
+
+    >>> short_port_name("GigabitEthernet1/0/3"), short_port_name("Ethernet1/49")
+    ('Gi1/0/3', 'Ethernet1/49')
+    """
+    found = _LONG_PORT.fullmatch(port)
+    return f"{_SHORT_PORTS[found.group(1)]}{found.group(2)}" if found else port
+
+
 def _is_same(known: Neighbour, local: str, entry: CdpNeighbour) -> bool:
     names = {short_name(known.system_name).casefold(), short_name(entry.system_name).casefold()}
-    return known.local_port == local and (len(names) == 1 or known.remote_port == entry.port)
+    return known.local_port == local and (len(names) == 1 or known.remote_port == short_port_name(entry.port))
 
 
 def relation_identifiers(neighbour: Neighbour) -> Mapping[str, str | list[str]]:

@@ -50,7 +50,7 @@ def to_sections(facts: DeviceFacts, *, interval_seconds: int = 600) -> dict[str,
         "filesystem": _filesystem_items(facts, host),
     }
     mibs = {
-        "host": ("entity",),
+        "host": ("profile", "entity"),
         "network": ("interface", "ip", "q_bridge", "cisco_vtp", "juniper_l2ald"),
         "hardware": ("entity", "juniper_box"),
         "filesystem": ("host_resources",),

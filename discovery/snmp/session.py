@@ -11,14 +11,14 @@ from typing import Protocol
 
 from discovery.snmp.varbind import EXCEPTIONS, Oid, Varbind
 from discovery.snmp.walk import Exchange, Walk, WalkLimits, walk_columns
-from muster.errors import UnavailableError
+from muster.errors import AuthenticationError, UnavailableError
 
 OIDS_PER_GET = 16
-NO_SUCH_NAME = 2
+NO_SUCH_NAME, AUTHORIZATION_ERROR = 2, 16
 
 
 class Session(Protocol):
-    """A conversation with one device. Both requests raise UnavailableError where it does not answer."""
+    """A conversation with one device. `get` raises UnavailableError where the device does not answer, AuthenticationError where it refuses."""
 
     async def get(self, oids: Sequence[Oid]) -> dict[Oid, Varbind]:
         """Those of the objects that the device has."""
@@ -48,6 +48,8 @@ class ExchangeSession:
         if not oids:
             return {}
         response = await self._exchange.get(oids)
+        if response.error_status == AUTHORIZATION_ERROR:
+            raise AuthenticationError("the device refuses the credential: authorizationError; check its access rights and security level")
         if response.error_status == 0:
             return {each.oid: each for each in response.varbinds if each.tag not in EXCEPTIONS and each.oid in oids}
         if len(oids) == 1:

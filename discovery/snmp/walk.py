@@ -43,7 +43,7 @@ class Exchange(Protocol):
 class WalkLimits:
     """Bounds of one walk: `columns` asked for at once, repetitions of the first and of the largest request."""
 
-    maximum_varbinds: int = 100_000
+    maximum_varbinds: int = 250_000
     maximum_seconds: float = 120.0
     columns: int = 6
     first_repetitions: int = 8

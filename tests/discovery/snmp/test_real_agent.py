@@ -90,6 +90,7 @@ def test_memory_and_processors_are_those_of_this_host(both: tuple[DeviceFacts, D
         User(snmpd.USER, "wrong-secret-1", snmpd.PRIVACY_SECRET),
         User("nobody-known", snmpd.AUTHENTICATION_SECRET, snmpd.PRIVACY_SECRET),
         User(snmpd.USER, snmpd.AUTHENTICATION_SECRET, snmpd.PRIVACY_SECRET, authentication="SHA-512"),
+        User(snmpd.USER, snmpd.AUTHENTICATION_SECRET),
     ],
 )
 async def test_a_refused_user_is_named_as_such_without_secrets(agent: Snmpd, user: User) -> None:

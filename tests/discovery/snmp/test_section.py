@@ -162,6 +162,12 @@ def test_a_port_number_of_the_neighbours_own_making_gives_way_to_its_description
     assert [(each.remote_port, each.remote_port_id) for each in found] == [("xe-1/0/0", "2150"), ("41", "41")]
 
 
+def test_a_port_heard_by_cdp_is_named_as_its_device_names_it() -> None:
+    entries = [CdpNeighbour(10, system_name="a", port="TenGigabitEthernet1/1/4"), CdpNeighbour(11, system_name="b", port="mgmt0")]
+    found, _ = join_neighbours(Lldp(), entries, PORTS, Bridge())
+    assert [(each.remote_port, each.remote_port_id) for each in found] == [("Te1/1/4", "TenGigabitEthernet1/1/4"), ("mgmt0", "mgmt0")]
+
+
 def test_a_neighbour_without_any_name_is_no_relation() -> None:
     nameless = (Neighbour("lldp", "Gi0/1", remote_port="eth0"), Neighbour("lldp", "Gi0/2", system_name="localhost", remote_port="eth0"))
     assert section(replace(BASE, interfaces=PORTS, neighbours=nameless), "neighbour").relations is None
