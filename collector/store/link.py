@@ -101,15 +101,14 @@ def _save_links(edit: Edit, links: Iterable[tuple[RecordView, LinkEvidence, str]
     rows: list[dict[str, Any]] = []
     for view, evidence, ci_id in links:
         is_moved = view.ci_id != ci_id
-        if not is_moved and view.id not in seeds:
-            continue
-        by_person = view.linked_by == "person" and not is_moved
+        if not is_moved and (view.id not in seeds or view.linked_by == "person"):
+            continue  # a person's link keeps its evidence
         rows.append(
             {
                 "id": view.id,
                 "ci_id": ci_id,
                 "link_rule": evidence.rule,
-                "link_made_by": "person" if by_person else "engine",
+                "link_made_by": "engine",
                 "link_evidence": msgspec.msgpack.encode(evidence),
                 "linked_at": edit.now,
             }

@@ -178,6 +178,17 @@ class Estate:
         """What is observed of the CI of this name."""
         return self._content(name, ci.c.effective_hash)
 
+    def effective_of(self, ci_id: str) -> dict[str, Any]:
+        """What is observed of the CI of this id."""
+        found = self.rows(select(content.c.body).join(ci, ci.c.effective_hash == content.c.hash).where(ci.c.id == ci_id))
+        return {} if not found else decode(found[0][0])
+
+    def open_values(self) -> list[tuple[str, str, str, Any, Any]]:
+        """CI, kind, attribute, recorded and observed value of the open differences."""
+        columns = (difference.c.ci_id, difference.c.kind, difference.c.attribute, difference.c.recorded, difference.c.observed)
+        rows = self.rows(select(*columns).where(difference.c.state == "open"))
+        return [(ci_id, kind, attribute, decode(old), decode(new)) for ci_id, kind, attribute, old, new in rows]
+
     def _content(self, name: str, column: Any) -> dict[str, Any]:
         query = select(content.c.body).join(ci, column == content.c.hash).where(ci.c.name == name, ci.c.redirect_to.is_(None))
         found = self.rows(query)
