@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from discovery import unidentified
 from discovery.credential import SshDocument
 from discovery.inquiry import Instruments, fetch_snmp, probe
 from discovery.job import Job
@@ -180,7 +179,7 @@ def find_subject(target: KnownTarget, around: Surroundings) -> tuple[SourceKind,
     """
     if target.subject is not None:
         return target.subject.kind, target.subject.ref
-    if unidentified.is_own(target.address, around.own_addresses):
+    if around.owns(target.address):
         return "sweep", around.myself
     return "sweep", Endpoint(identifiers={"ip": target.address})
 

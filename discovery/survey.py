@@ -43,11 +43,19 @@ class Outlet(Protocol):
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What this machine knows by itself: MAC addresses of its neighbours, its own addresses, and by what it is known."""
+    """What this machine knows by itself: MAC addresses of its neighbours, its own addresses, and by what it is known.
+
+    `has_loopback`: the whole of 127.0.0.0/8 and ::1 are its own too.
+    """
 
     neighbours: Mapping[str, str] = field(default_factory=dict)
     own_addresses: frozenset[str] = frozenset()
+    has_loopback: bool = True
     myself: Endpoint = field(default_factory=lambda: Endpoint(identifiers={}))
+
+    def owns(self, address: str) -> bool:
+        """Whether the address is this machine's."""
+        return address in self.own_addresses or (self.has_loopback and ipaddress.ip_address(address).is_loopback)
 
 
 @dataclass
@@ -125,7 +133,7 @@ class Survey:
             self.outlet.put(device.kind, job.zone, sections=device.sections)
         if finding.samples is not None:
             self.outlet.put("snmp", job.zone, samples=finding.samples)
-        is_own = unidentified.is_own(finding.address, around.own_addresses)
+        is_own = around.owns(finding.address)
         subject, sweep_ref = self._identify(job, finding, known, around, is_own=is_own)
         if subject is not None or is_own:
             to = subject.ref if subject is not None else around.myself

@@ -7,7 +7,6 @@ person gave one. This machine itself is left out: the agent says what it is.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 
 from discovery.finding import Finding
@@ -48,11 +47,6 @@ def own_endpoint(machine_id: str, hostname: str) -> Endpoint:
     """This machine as the subject of a state, by what an agent on it reports too."""
     named = {"machine_id": machine_id.strip(), "hostname": hostname.strip().lower()}
     return Endpoint(identifiers={kind: value for kind, value in named.items() if value})
-
-
-def is_own(address: str, own_addresses: frozenset[str]) -> bool:
-    """Whether the address is this machine's."""
-    return ipaddress.ip_address(address).is_loopback or address in own_addresses
 
 
 def is_by_address(ref: str) -> bool:

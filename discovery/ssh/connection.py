@@ -60,12 +60,13 @@ class CommandResult(NamedTuple):
 
 
 class SshConnection:
-    """A signed-in connection. `host_key` is the fingerprint that was verified."""
+    """A signed-in connection; several threads may run commands at once. `host_key` is the fingerprint that was verified."""
 
     def __init__(self, transport: paramiko.Transport, limits: SshLimits, clock: Clock, host_key: str) -> None:
         self._transport, self._limits, self._clock = transport, limits, clock
         self._deadline = clock.monotonic_seconds() + limits.total_seconds
         self._bytes_left = limits.total_bytes
+        self._lock = threading.Lock()
         self.host_key = host_key
 
     def run(self, arguments: Sequence[str]) -> CommandResult:
@@ -100,9 +101,9 @@ class SshConnection:
                 parts.append(part)
                 size += len(part)
                 if size > limit:
-                    self._bytes_left = max(0, self._bytes_left - size)
+                    self._count(size)
                     return CommandResult(b"".join(parts)[:limit], "", None, f"more than {limit} bytes of output")
-            self._bytes_left -= size
+            self._count(size)
             error_text = channel.recv_stderr(_ERROR_TEXT_BYTES) if channel.recv_stderr_ready() else b""
             if not channel.status_event.wait(max(0.001, deadline - self._clock.monotonic_seconds())):
                 return CommandResult(b"".join(parts), "", None, "no exit status in time")
@@ -111,6 +112,10 @@ class SshConnection:
         status = channel.recv_exit_status()
         text = error_text.decode("utf-8", "replace").strip()
         return CommandResult(b"".join(parts), text, status if status >= 0 else None, "" if status >= 0 else "killed by a signal")
+
+    def _count(self, size: int) -> None:
+        with self._lock:
+            self._bytes_left = max(0, self._bytes_left - size)
 
 
 @contextlib.contextmanager

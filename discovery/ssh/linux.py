@@ -7,6 +7,7 @@ of other users' sockets are missing. See docs/discovery.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from discovery.device import DiscoveredDevice, fit_device_ref, to_sections
@@ -18,6 +19,8 @@ from muster.facts.link import Link
 from muster.facts.link_kind import identifying_macs
 from muster.wire.digest import digest_bytes
 
+# At once on one connection; OpenSSH allows ten sessions (MaxSessions). Most of a command's time is the start of the remote shell.
+CONCURRENT_COMMANDS = 4
 _SUDO = ("sudo", "-n", "--")
 
 
@@ -54,9 +57,12 @@ def fetch_linux(runner: Runner, *, has_sudo: bool = False, interval_seconds: int
 
 def fetch_results(runner: Runner, *, has_sudo: bool) -> dict[str, CommandResult]:
     """What each published command printed. Where sudo refuses one, it is run without."""
-    results: dict[str, CommandResult] = {}
+    first = [command for command in COMMANDS if not command.instead_of]
+    with ThreadPoolExecutor(CONCURRENT_COMMANDS, thread_name_prefix="ssh-command") as threads:
+        found = threads.map(lambda command: _run(runner, command, has_sudo=has_sudo), first)
+        results = dict(zip((command.name for command in first), found, strict=True))
     for command in COMMANDS:
-        if not command.instead_of or results[command.instead_of].exit_status != 0:
+        if command.instead_of and results[command.instead_of].exit_status != 0:
             results[command.name] = _run(runner, command, has_sudo=has_sudo)
     return results
 
