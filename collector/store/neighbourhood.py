@@ -47,7 +47,7 @@ def load_neighbourhoods(edit: Edit, record_ids: Collection[int]) -> list[Neighbo
     found.cis = load_known_cis(
         edit, {view.ci_id for view in (*found.views.values(), *found.bystanders.values()) if view.ci_id} | found.recorded.keys()
     )
-    return [_neighbourhood(group, found) for group in _components(edit, found) if not group.isdisjoint(record_ids)]
+    return [_neighbourhood(group, found) for group in sorted(_components(edit, found), key=min) if not group.isdisjoint(record_ids)]
 
 
 def _close(edit: Edit, found: _Closure, record_ids: Collection[int]) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, func, or_, select, true
 from collector.store.content import load_contents
 from collector.store.filter import compile_text
 from collector.store.reading import MAXIMUM_LIMIT, Reading, after, check_limit, choose_sort, load_refs, make_cursor, ordered, read_cursor
-from collector.store.schema import ci, difference, source, source_record
+from collector.store.schema import ci, difference, section, source, source_record
 from collector.store.statement import parts
 from muster.errors import NotFoundError, quote
 from muster.ports import CiRef, CiSummary, Page
@@ -78,6 +78,7 @@ def to_summaries(reading: Reading, rows: Sequence[Any], *, with_all: bool = Fals
     owners = load_refs(reading.connection, (row.owner_ci_id for row in rows))
     kinds = _source_kinds(reading, ids)
     differences = _count_differences(reading, ids)
+    seen = _seen_at(reading, ids)
     hashes = [each for row in rows for each in (row.effective_hash, row.recorded_hash)]
     contents = load_contents(reading.connection, (bytes(each) for each in hashes if each is not None))
     return [
@@ -97,7 +98,7 @@ def to_summaries(reading: Reading, rows: Sequence[Any], *, with_all: bool = Fals
             open_differences=differences.get(row.id, 0),
             created_at=row.created_at,
             changed_at=row.changed_at,
-            seen_at=row.seen_at,
+            seen_at=max((each for each in (row.seen_at, seen.get(row.id)) if each is not None), default=None),
             columns=_columns(reading, row, contents, with_all=with_all),
         )
         for row in rows
@@ -123,6 +124,17 @@ def _source_kinds(reading: Reading, ids: Iterable[str]) -> dict[str, list[str]]:
         query = query.where(source_record.c.ci_id.in_(part), source_record.c.closed_at.is_(None)).order_by(source.c.kind)
         for ci_id, kind in reading.connection.execute(query):
             found[ci_id].append(kind)
+    return found
+
+
+def _seen_at(reading: Reading, ids: Iterable[str]) -> dict[str, int]:
+    """When a source last confirmed each CI: freshness lives in sections, the column is written at changes and once an hour."""
+    found: dict[str, int] = {}
+    joined = source_record.join(section, (section.c.source_id == source_record.c.source_id) & (section.c.name == source_record.c.section))
+    there = source_record.c.closed_at.is_(None) & source_record.c.is_absent.is_(False) & (source_record.c.misses == 0)
+    for part in parts(ids):
+        query = select(source_record.c.ci_id, func.max(section.c.confirmed_at)).select_from(joined).where(source_record.c.ci_id.in_(part), there)
+        found |= {row[0]: row[1] for row in reading.connection.execute(query.group_by(source_record.c.ci_id))}
     return found
 
 

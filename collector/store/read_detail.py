@@ -65,6 +65,12 @@ def _is_fresh(reading: Reading, record: Any) -> bool:
     return not record.is_absent and record.state != "revoked" and reading.is_fresh(confirmed_at, record.interval_seconds)
 
 
+def _observed_at(record: Any) -> int:
+    """A complete section that was confirmed has seen all that it holds again."""
+    is_seen = record.complete and not record.misses and record.confirmed_at is not None
+    return max(record.observed_at, record.confirmed_at) if is_seen else int(record.observed_at)
+
+
 def _observations(reading: Reading, records: Sequence[Any]) -> list[Observation]:
     contents = load_contents(reading.connection, (bytes(each.content_hash) for each in records))
     return [
@@ -72,11 +78,11 @@ def _observations(reading: Reading, records: Sequence[Any]) -> list[Observation]
             record_id=each.id,
             source=SourceKey(each.kind, each.name, each.instance, each.zone),
             ref=each.ref,
-            observed_at=each.observed_at,
+            observed_at=_observed_at(each),
             confirmed_at=each.confirmed_at if each.confirmed_at is not None else each.observed_at,
             is_fresh=_is_fresh(reading, each),
             attributes=contents.get(bytes(each.content_hash), {}).get("attributes", {}),
-            is_complete=bool(each.complete) and each.status == "ok",
+            is_complete=bool(each.complete),
             source_id=each.source_id,
         )
         for each in records

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from collector.reconcile.explain import MESSAGES, explain_value, render
 from collector.reconcile.fact import EffectiveValue, Loser, Merged, Observation, Pin
 from collector.reconcile.merge import merge
 from collector.store.content import decode, load_contents
 from collector.store.reading import Reading
-from collector.store.schema import difference, pin
+from collector.store.schema import difference, history, pin
 from muster.ports import Candidate, Fact, SourceRef
 
 HIDDEN = "••••"
@@ -26,6 +26,7 @@ def load_facts(reading: Reading, row: Any, observations: Sequence[Observation], 
     ci_class = reading.class_of(row.ci_class)
     merged = merge(ci_class, observations, _load_pins(reading, row.id), reading.settings, reading.now)
     provenance = decode(row.provenance) or {}
+    since = _load_since(reading, row.id)
     query = select(difference.c.attribute).where(difference.c.ci_id == row.id, difference.c.state == "open", difference.c.kind == "changed_attribute")
     different = set(reading.connection.execute(query).scalars())
     told = {name for each in observations for name in each.attributes}
@@ -34,7 +35,6 @@ def load_facts(reading: Reading, row: Any, observations: Sequence[Observation], 
     for name in sorted({*effective, *recorded, *told}, key=lambda each: (order.get(each, len(order)), each)):
         attribute = reading.attribute_of(row.ci_class, name)
         value = merged.values.get(name)
-        winner = _winner(name, value, provenance, observations, sources)
         candidates = _candidates(name, merged, observations, sources, hides=attribute.sensitive)
         facts.append(
             Fact(
@@ -46,9 +46,9 @@ def load_facts(reading: Reading, row: Any, observations: Sequence[Observation], 
                 has_effective=name in effective,
                 recorded=_shown(recorded.get(name), hides=attribute.sensitive),
                 has_recorded=name in recorded,
-                source=winner[0],
+                source=_winner(name, value, provenance, observations, sources),
                 rule=value.rule if value is not None else "",
-                since=winner[1],
+                since=since.get(name, row.created_at) if name in effective else None,
                 candidates=candidates,
                 is_different=name in different,
                 is_volatile=attribute.volatile,
@@ -62,17 +62,23 @@ def _load_pins(reading: Reading, ci_id: str) -> dict[str, Pin]:
     return {row.attribute: Pin(decode(row.value), row.reason, row.owner, row.expires_at) for row in rows}
 
 
+def _load_since(reading: Reading, ci_id: str) -> dict[str, int]:
+    """When each observed value last became what it is, of those that changed since the CI was first seen."""
+    query = select(history.c.attribute, func.max(history.c.valid_from)).where(history.c.ci_id == ci_id, history.c.layer == "observed")
+    return {row[0]: row[1] for row in reading.connection.execute(query.group_by(history.c.attribute))}
+
+
 def _winner(
     name: str, value: EffectiveValue | None, provenance: Mapping[str, Any], observations: Sequence[Observation], sources: Mapping[int, SourceRef]
-) -> tuple[SourceRef | None, int | None]:
-    """Whose value is in force, and since when it is; as stored, else as merged now."""
+) -> SourceRef | None:
+    """Whose value is in force; as stored, else as merged now."""
     stored = provenance.get(name)
     if stored is not None:
-        return sources.get(stored[0]), stored[2]
+        return sources.get(stored[0])
     if value is None or value.source is None:
-        return None, None if value is None else value.observed_at
+        return None
     source_id = next((each.source_id for each in observations if each.record_id == value.record_id), None)
-    return (None if source_id is None else sources.get(source_id)), value.observed_at
+    return None if source_id is None else sources.get(source_id)
 
 
 def _candidates(name: str, merged: Merged, observations: Sequence[Observation], sources: Mapping[int, SourceRef], *, hides: bool) -> list[Candidate]:

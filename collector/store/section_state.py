@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Literal
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select, update
 
 from collector.reconcile.settings import Settings
 from collector.store.schema import section
@@ -57,6 +57,21 @@ def load_states(connection: Connection, source_id: int, names: Collection[str]) 
 def save_states(connection: Connection, states: Sequence[StoredSection]) -> None:
     """Write whole rows."""
     insert_or_replace(connection, section, [msgspec.structs.asdict(each) for each in states])
+
+
+def confirm_states(connection: Connection, states: Sequence[StoredSection]) -> None:
+    """Write that sections are as they were: two instants of each row."""
+    if states:
+        connection.execute(
+            _CONFIRM, [{"of": each.source_id, "called": each.name, "at": each.confirmed_at, "until": each.stale_at} for each in states]
+        )
+
+
+_CONFIRM = (
+    update(section)
+    .where(section.c.source_id == bindparam("of"), section.c.name == bindparam("called"))
+    .values(confirmed_at=bindparam("at"), stale_at=bindparam("until"))
+)
 
 
 def judge_word(stored: StoredSection | None, word: ReceivedSection, observed_at: int) -> Meaning:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, bindparam, update
@@ -22,27 +23,35 @@ def parts(values: Iterable[T], size: int = VALUES_PER_STATEMENT) -> Iterator[lis
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert what is not there yet; rows whose key exists stay as they are."""
     if rows:
-        connection.execute(_insert(connection, table).on_conflict_do_nothing(), list(rows))
+        connection.execute(_inserting(connection.dialect.name, table, ()), list(rows))
 
 
 def insert_or_replace(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert, and where the primary key exists write the other columns anew. All rows have the same columns."""
-    if not rows:
-        return
-    statement = _insert(connection, table)
-    keys = [column.name for column in table.primary_key]
-    written = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=written), list(rows))
+    if rows:
+        connection.execute(_inserting(connection.dialect.name, table, tuple(rows[0])), list(rows))
 
 
 def update_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, key: str = "id") -> None:
     """One prepared update for many rows of the same columns, found by one key column."""
     if not rows:
         return
-    names = [name for name in rows[0] if name != key]
-    statement = update(table).where(table.c[key] == bindparam("key_")).values({name: bindparam(f"{name}_") for name in names})
+    names = tuple(name for name in rows[0] if name != key)
+    statement = _updating(table, key, names)
     connection.execute(statement, [{"key_": row[key], **{f"{name}_": row[name] for name in names}} for row in rows])
 
 
-def _insert(connection: Connection, table: Table) -> Any:
-    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+@cache
+def _updating(table: Table, key: str, names: tuple[str, ...]) -> Any:
+    return update(table).where(table.c[key] == bindparam("key_")).values({name: bindparam(f"{name}_") for name in names})
+
+
+@cache
+def _inserting(dialect: str, table: Table, replaced: tuple[str, ...]) -> Any:
+    """An insert that leaves known rows as they are, or writes these columns of them anew; building it costs more than running it."""
+    statement = (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    if not replaced:
+        return statement.on_conflict_do_nothing()
+    keys = [column.name for column in table.primary_key]
+    written = {name: statement.excluded[name] for name in replaced if name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=written)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from sqlalchemy import select, update
+
 from collector.store.delivery import Delivery, read_items
 from collector.store.edit import Edit
 from collector.store.host_record import take_independents
@@ -14,9 +16,12 @@ from collector.store.loss import count_missing, judge_section_loss, note_resurre
 from collector.store.placement import follow_owners, place_records
 from collector.store.relation import follow_refs, retry_pending, take_relations
 from collector.store.review_case import open_case_once
-from collector.store.section_state import Meaning, StoredSection, judge_word, load_states, save_states
+from collector.store.schema import ci, source_record
+from collector.store.section_state import Meaning, StoredSection, confirm_states, judge_word, load_states, save_states
 from collector.store.source_record import load_sections
 from muster.wire.report import ReceivedSection
+
+HOUR_MS = 3_600_000
 
 
 def take_sections(edit: Edit, delivery: Delivery) -> set[str]:
@@ -82,16 +87,37 @@ def _touch_returned(edit: Edit, delivery: Delivery, meanings: dict[str, Meaning]
 def _judge(edit: Edit, delivery: Delivery, work: Inventory, meanings: dict[str, Meaning], states: dict[str, StoredSection]) -> set[str]:
     """What is gone, and the sections' new states; the sections that told all they hold."""
     written: list[StoredSection] = []
+    confirmed: list[StoredSection] = []
+    heard = {name: states[name].confirmed_at for name, meaning in meanings.items() if meaning == "confirmed"}
     returned = [each for each in work.records.values() if each.is_absent]
     for name, meaning in meanings.items():
         word, state = delivery.report.sections[name], states.get(name)
-        if meaning == "content":
+        if meaning == "confirmed" and state is not None and _is_as_before(state, word):
+            state.confirm(delivery.observed_at, edit.context.settings)
+            confirmed.append(state)
+        elif meaning == "content":
             written.append(_judge_content(edit, delivery, work, word, state or _first_state(delivery, name, word)))
         elif meaning in ("confirmed", "braked", "unable"):
             written.append(_judge_word_alone(edit, delivery, work, state or _first_state(delivery, name, word), meaning))
     save_states(edit.connection, written)
+    confirm_states(edit.connection, confirmed)
+    _mark_seen(edit, delivery, [name for name, was in heard.items() if was // HOUR_MS != delivery.observed_at // HOUR_MS])
     note_resurrections(edit, [each for each in returned if not each.is_absent], delivery.observed_at)
     return {each.name for each in written if meanings[each.name] == "content" and each.complete and not each.held and each.status == "ok"}
+
+
+def _mark_seen(edit: Edit, delivery: Delivery, names: Collection[str]) -> None:
+    """Once an hour the hosts of a confirmed section get their column that lists are searched by; what is shown comes from the section."""
+    if not names:
+        return
+    of_it = (source_record.c.source_id == delivery.source.id) & source_record.c.section.in_(sorted(names))
+    hosts = select(source_record.c.ci_id).where(of_it, source_record.c.owner_record_id.is_(None), source_record.c.closed_at.is_(None))
+    edit.connection.execute(update(ci).where(ci.c.id.in_(hosts), ci.c.seen_at < delivery.observed_at).values(seen_at=delivery.observed_at))
+
+
+def _is_as_before(state: StoredSection, word: ReceivedSection) -> bool:
+    """Whether a confirmation changes nothing but its instant."""
+    return not state.missing_count and (state.status, state.reason, state.interval_seconds) == (word.status, word.reason, word.interval_seconds)
 
 
 def _first_state(delivery: Delivery, name: str, word: ReceivedSection) -> StoredSection:
