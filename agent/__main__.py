@@ -101,7 +101,7 @@ def run() -> int:
     try:
         return main(sys.argv[1:], os.environ)
     except MusterError as error:
-        print(f"muster agent: {error}", file=sys.stderr)
+        print(f"muster agent: {str(error).removeprefix('muster agent: ')}", file=sys.stderr)
         return EXIT_USAGE if isinstance(error, ValueError) else EXIT_FAILED
     except BrokenPipeError:
         # Whoever read the output has enough.

@@ -78,7 +78,7 @@ class CheckBoard:
         if is_fresh and self._has_units:
             gone = [ref for ref, check in self._checks if check == SYSTEMD_UNIT and ref not in self._units]
             for ref in gone:
-                found += self._note((ref, SYSTEMD_UNIT), "down", "the unit is gone", at)
+                found += self._note((ref, SYSTEMD_UNIT), "down", "the unit is gone", at, interval_seconds=self._inventory_seconds)
         self._forget(at)
         return found
 

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -41,10 +41,10 @@ class AgentSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     zone: Annotated[str, Meta(max_length=128, description="zone in which this host's addresses are unique; empty: as enrolled, else default")] = ""
     listen: Annotated[str, Meta(description="address and port of the agent's own /metrics; empty: none")] = ""
     interval_seconds: Annotated[int, Meta(ge=1, le=3600, description="between two collections of metrics")] = 15
-    inventory_seconds: Annotated[int, Meta(ge=5, le=86_400, description="between two inventories; a change is reported at once")] = 600
+    inventory_seconds: Annotated[int, Meta(ge=1, le=86_400, description="between two inventories; a change is reported at once")] = 600
     root: Annotated[str, Meta(description="folder below which the host's file system lies (in a container)")] = "/"
     spool_bytes: Annotated[int, Meta(ge=1_048_576, description="largest size of what waits to be sent")] = 64 * 1_048_576
-    log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$", description="debug, info, warning or error")] = "info"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="what is logged at least")] = "info"
 
 
 def make_flags() -> argparse.ArgumentParser:

@@ -48,14 +48,15 @@ def names_identifying_link(name: str) -> bool:
 def classify_link(name: str) -> str:
     """The kind of a link by its name: loopback, ethernet, bridge, bond, vlan, tunnel and so on.
 
-    >>> [classify_link(each) for each in ("lo", "eth0", "eth0.7", "veth12")]
-    ['loopback', 'ethernet', 'vlan', 'virtual_ethernet']
+    >>> [classify_link(each) for each in ("lo", "eth0", "eth0.7", "bond0.7", "veth12")]
+    ['loopback', 'ethernet', 'vlan', 'vlan', 'virtual_ethernet']
     """
     if name == "lo":
         return "loopback"
     for prefix, kind in _KINDS:
         if name.startswith(prefix):
-            return kind
+            # A VLAN on a bond or bridge is named after it: bond0.20.
+            return "vlan" if "." in name and kind in ("bond", "bridge") and not name.startswith("br-") else kind
     return "vlan" if "." in name or "@" in name else "ethernet"
 
 
