@@ -33,32 +33,61 @@ def fresh_database() -> str:
     return f"{url}/{name}"
 
 
+class Cluster:
+    """A PostgreSQL 15 of one's own, whose port stays from start to start; `url` lacks the database. PostgreSQL refuses to run as root,
+    so root runs it as `postgres`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+        self._port = free_port()
+        self.url = f"postgresql+psycopg://muster@127.0.0.1:{self._port}"
+
+    @classmethod
+    def make(cls) -> Cluster | None:
+        """A new empty cluster that is not started; None where PostgreSQL 15 is not installed."""
+        if not (PROGRAMS / "postgres").exists():
+            return None
+        made = cls(Path(tempfile.mkdtemp(prefix="muster-pg-")))
+        if made._account is not None:
+            os.chown(made._folder, made._account.pw_uid, made._account.pw_gid)
+        made._run("initdb", "-D", made._data, "-A", "trust", "-U", "muster", "-E", "UTF8", "--locale=C", "--no-sync")
+        return made
+
+    @property
+    def _data(self) -> str:
+        return str(self._folder / "data")
+
+    def start(self) -> None:
+        """Returns when it takes connections."""
+        options = f"-p {self._port} -k {self._folder} -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off"
+        self._run("pg_ctl", "-D", self._data, "-o", options, "-l", str(self._folder / "log"), "-w", "start")
+
+    def stop(self) -> None:
+        """At once, as a crash; what was committed is there at the next start."""
+        self._run("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop", check=False)
+
+    def remove(self) -> None:
+        """Stop it for good."""
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _run(self, program: str, *arguments: str, check: bool = True) -> None:
+        command = [str(PROGRAMS / program), *arguments]
+        user = self._account.pw_name if self._account is not None else None
+        subprocess.run(command, user=user, cwd=self._folder, check=check, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+
+
 @functools.cache
 def _start() -> str | None:
-    """One cluster for the whole test process, removed at its end; it refuses to run as root, so root runs it as `postgres`."""
-    if not (PROGRAMS / "postgres").exists():
+    """One cluster for the whole test process, removed at its end."""
+    cluster = Cluster.make()
+    if cluster is None:
         return None
-    folder = Path(tempfile.mkdtemp(prefix="muster-pg-"))
-    account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
-    if account is not None:
-        os.chown(folder, account.pw_uid, account.pw_gid)
-    user = "postgres" if account is not None else None
-
-    def run(*command: str) -> None:
-        subprocess.run([str(PROGRAMS / command[0]), *command[1:]], user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL, timeout=60)
-
-    def stop() -> None:
-        subprocess.run(
-            [str(PROGRAMS / "pg_ctl"), "-D", str(folder / "data"), "-m", "immediate", "stop"], user=user, cwd=folder, check=False, capture_output=True
-        )
-        shutil.rmtree(folder, ignore_errors=True)
-
-    port = free_port()
-    run("initdb", "-D", str(folder / "data"), "-A", "trust", "-U", "muster", "-E", "UTF8", "--locale=C", "--no-sync")
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off"
-    run("pg_ctl", "-D", str(folder / "data"), "-o", options, "-l", str(folder / "log"), "-w", "start")
-    atexit.register(stop)
-    return f"postgresql+psycopg://muster@127.0.0.1:{port}"
+    atexit.register(cluster.remove)
+    cluster.start()
+    return cluster.url
 
 
 def engine_url(kind: str, folder: Path) -> str:

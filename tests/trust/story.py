@@ -35,10 +35,16 @@ def make_report(sequence: int, *, start: int = START) -> dict[str, Any]:
         "ref": "host",
         "class": "server",
         "identifiers": {"machine_id": "5d1f0c3a9b7e4d2f8a6c1b0e9d8f7a6b"},
-        "attributes": {"kernel": str(sequence // 3)},
+        "attributes": {"os.kernel": f"6.1.{sequence // 3}"},
     }
     packages = [
-        {"ref": f"pkg:{number}", "class": "software", "owner": "host", "identifiers": {}, "attributes": {"name": f"p{number}", "version": "1"}}
+        {
+            "ref": f"pkg:{number}",
+            "class": "software_package",
+            "owner": "host",
+            "identifiers": {},
+            "attributes": {"name": f"p{number}", "manager": "dpkg", "version": "1"},
+        }
         for number in range(sequence // 3 + 1)
     ]
     section = {"complete": True, "interval_seconds": 60, "items": [host, *packages], "digest": f"{sequence // 3}"}
