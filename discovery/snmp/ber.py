@@ -1,4 +1,4 @@
-"""Messages of SNMPv1 and v2c in BER (X.690), just as much of it as walking needs; pysnmp is the reference in its tests. Pure.
+"""Messages of SNMP in BER (X.690), just as much of it as walking needs (v3 around them: usm.py); pysnmp is the reference in its tests. Pure.
 
 Answers are decoded leniently where the value is still clear (a Counter32 in five octets, lengths in long form) and never beyond
 the datagram. A message that breaks off gives the bindings before the break. More than ten times the speed of pysnmp.
@@ -14,8 +14,9 @@ from typing import NamedTuple
 from discovery.snmp.varbind import INTEGER, OBJECT_IDENTIFIER, Oid, Value, Varbind
 from muster.errors import InputError
 
-GET, GET_NEXT, RESPONSE, GET_BULK = 0xA0, 0xA1, 0xA2, 0xA5
+GET, GET_NEXT, RESPONSE, GET_BULK, REPORT = 0xA0, 0xA1, 0xA2, 0xA5, 0xA8
 VERSIONS = {"1": 0, "2c": 1}
+VERSION_3 = 3
 _SEQUENCE, _OCTET_STRING = 0x30, 0x04
 _UNSIGNED = frozenset({65, 66, 67, 70})  # Counter32, Gauge32, TimeTicks, Counter64
 _TEXT = frozenset({4, 64, 68})  # OCTET STRING, IpAddress, Opaque
@@ -24,25 +25,31 @@ _NUMBER_LIMIT = 9  # octets of the largest number, a Counter64 with its sign oct
 
 
 class Message(NamedTuple):
-    """An answer: `is_whole` False where it broke off after `varbinds`."""
+    """An answer: `is_whole` False where it broke off after `varbinds`, `kind` RESPONSE or, of SNMPv3, REPORT."""
 
     request_id: int
     error_status: int
     error_index: int
     varbinds: list[Varbind]
     is_whole: bool = True
+    kind: int = RESPONSE
 
 
 def encode_request(version: int, community: bytes, kind: int, request_id: int, oids: Sequence[Oid], *, repetitions: int = 0) -> bytes:
     """A request; `repetitions` counts for GET_BULK alone."""
-    bindings = b"".join(_tlv(_SEQUENCE, encode_oid(oid) + b"\x05\x00") for oid in oids)
-    pdu = encode_integer(request_id) + b"\x02\x01\x00" + encode_integer(repetitions) + _tlv(_SEQUENCE, bindings)
-    return _tlv(_SEQUENCE, encode_integer(version) + _tlv(_OCTET_STRING, community) + _tlv(kind, pdu))
+    pdu = encode_pdu(kind, request_id, oids, repetitions=repetitions)
+    return encode_tlv(_SEQUENCE, encode_integer(version) + encode_tlv(_OCTET_STRING, community) + pdu)
+
+
+def encode_pdu(kind: int, request_id: int, oids: Sequence[Oid], *, repetitions: int = 0) -> bytes:
+    """The request inside a message."""
+    bindings = b"".join(encode_tlv(_SEQUENCE, encode_oid(oid) + b"\x05\x00") for oid in oids)
+    return encode_tlv(kind, encode_integer(request_id) + b"\x02\x01\x00" + encode_integer(repetitions) + encode_tlv(_SEQUENCE, bindings))
 
 
 def encode_integer(number: int) -> bytes:
     """INTEGER in the fewest octets."""
-    return _tlv(INTEGER, number.to_bytes((number + (number < 0)).bit_length() // 8 + 1, "big", signed=True))
+    return encode_tlv(INTEGER, number.to_bytes((number + (number < 0)).bit_length() // 8 + 1, "big", signed=True))
 
 
 def encode_oid(oid: Oid) -> bytes:
@@ -61,10 +68,11 @@ def encode_oid(oid: Oid) -> bytes:
             groups.append(arc & 0x7F | 0x80)
             arc >>= 7  # noqa: PLW2901
         body += bytes(reversed(groups))
-    return _tlv(OBJECT_IDENTIFIER, bytes(body))
+    return encode_tlv(OBJECT_IDENTIFIER, bytes(body))
 
 
-def _tlv(tag: int, body: bytes) -> bytes:
+def encode_tlv(tag: int, body: bytes) -> bytes:
+    """Tag, length, body."""
     size = len(body)
     if size < 0x80:
         return bytes((tag, size)) + body
@@ -75,27 +83,50 @@ def _tlv(tag: int, body: bytes) -> bytes:
 def decode_message(datagram: bytes) -> Message:
     """The answer in a datagram. Raises InputError where it is no SNMP response that names its request."""
     try:
-        _, at, _ = _header(datagram, 0, _SEQUENCE)
-        _, start, at = _header(datagram, at, INTEGER)
-        if int.from_bytes(datagram[start:at], "big") not in VERSIONS.values():
+        at, _ = read_header(datagram, 0, _SEQUENCE)
+        version, at = read_integer(datagram, at)
+        if version not in VERSIONS.values():
             raise InputError("neither SNMPv1 nor v2c", path="")
-        _, _, at = _header(datagram, at, _OCTET_STRING)
-        _, at, _ = _header(datagram, at, RESPONSE)
-        request_id, at = _integer(datagram, at)
-        error_status, at = _integer(datagram, at)
-        error_index, at = _integer(datagram, at)
+        _, at = read_header(datagram, at, _OCTET_STRING)
+        return decode_pdu(datagram, at, RESPONSE)
     except IndexError:
         raise InputError(f"breaks off after {len(datagram)} octets", path="") from None
+
+
+def decode_pdu(datagram: bytes, at: int, *kinds: int) -> Message:
+    """The answer of one of these kinds at an offset. Raises InputError or IndexError where it does not name its request."""
+    kind = datagram[at]
+    if kind not in kinds:
+        raise InputError(f"tag {kind:#x} is no answer", path="")
+    at, _ = read_header(datagram, at, kind)
+    request_id, at = read_integer(datagram, at)
+    error_status, at = read_integer(datagram, at)
+    error_index, at = read_integer(datagram, at)
     try:
-        _, at, end = _header(datagram, at, _SEQUENCE)
+        at, end = read_header(datagram, at, _SEQUENCE)
     except (IndexError, InputError):
-        return Message(request_id, error_status, error_index, [], is_whole=False)
+        return Message(request_id, error_status, error_index, [], is_whole=False, kind=kind)
     varbinds, is_whole = _bindings(datagram, at, min(end, len(datagram)))
-    return Message(request_id, error_status, error_index, varbinds, is_whole and end <= len(datagram))
+    return Message(request_id, error_status, error_index, varbinds, is_whole and end <= len(datagram), kind)
 
 
-def _header(datagram: bytes, at: int, wanted: int) -> tuple[int, int, int]:
-    """Tag, start and end of the body; the end may lie beyond the datagram."""
+def read_number(datagram: bytes) -> int:
+    """By what a message names its request: the request-id of v1 and v2c, the msgID of v3. Raises InputError where it does not."""
+    try:
+        at, _ = read_header(datagram, 0, _SEQUENCE)
+        version, at = read_integer(datagram, at)
+        if version == VERSION_3:
+            at, _ = read_header(datagram, at, _SEQUENCE)
+            return read_integer(datagram, at)[0]
+        _, at = read_header(datagram, at, _OCTET_STRING)
+        at, _ = read_header(datagram, at, RESPONSE)
+        return read_integer(datagram, at)[0]
+    except IndexError:
+        raise InputError(f"breaks off after {len(datagram)} octets", path="") from None
+
+
+def read_header(datagram: bytes, at: int, wanted: int) -> tuple[int, int]:
+    """Start and end of the body of a tag; the end may lie beyond the datagram. Raises InputError, and IndexError past the end."""
     tag, size = datagram[at], datagram[at + 1]
     if tag != wanted:
         raise InputError(f"tag {tag:#x} where {wanted:#x} belongs", path="")
@@ -106,11 +137,12 @@ def _header(datagram: bytes, at: int, wanted: int) -> tuple[int, int, int]:
             raise InputError("length in a form that SNMP does not use", path="")
         size = int.from_bytes(datagram[start : start + count], "big")
         start += count
-    return tag, start, start + size
+    return start, start + size
 
 
-def _integer(datagram: bytes, at: int) -> tuple[int, int]:
-    _, start, end = _header(datagram, at, INTEGER)
+def read_integer(datagram: bytes, at: int) -> tuple[int, int]:
+    """An INTEGER and where it ends. Raises InputError, and IndexError past the end."""
+    start, end = read_header(datagram, at, INTEGER)
     if end > len(datagram) or not 1 <= end - start <= _NUMBER_LIMIT:
         raise InputError("a number that is cut off or too long", path="")
     return int.from_bytes(datagram[start:end], "big", signed=True), end
@@ -135,20 +167,20 @@ def _binding(datagram: bytes, at: int, last: int) -> tuple[Varbind, int]:
         at += 2
         end = at + size
     else:
-        _, at, end = _header(datagram, at, _SEQUENCE)
+        at, end = read_header(datagram, at, _SEQUENCE)
     size = datagram[at + 1]
     if datagram[at] == OBJECT_IDENTIFIER and size < 0x80:
         start = at + 2
         at = start + size
     else:
-        _, start, at = _header(datagram, at, OBJECT_IDENTIFIER)
+        start, at = read_header(datagram, at, OBJECT_IDENTIFIER)
     oid = decode_oid(datagram[start:at])
     tag, size = datagram[at], datagram[at + 1]
     if size < 0x80:
         start = at + 2
         stop = start + size
     else:
-        _, start, stop = _header(datagram, at, tag)
+        start, stop = read_header(datagram, at, tag)
     if stop != end or end > last:
         raise InputError("a binding whose lengths do not agree", path="")
     return Varbind(oid, tag, decode_value(tag, datagram[start:stop])), end

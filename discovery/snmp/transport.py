@@ -1,10 +1,11 @@
-"""The one way to open a conversation by SNMP: v1 and v2c over the own codec, v3 through pysnmp. See docs/discovery.md."""
+"""The one way to open a conversation by SNMP: over the own codec, or through pysnmp where that lacks a protocol. See docs/discovery.md."""
 
 from __future__ import annotations
 
 from discovery.snmp.credential import Community, Credential
 from discovery.snmp.datagram_exchange import DatagramTransport
 from discovery.snmp.pysnmp_exchange import PysnmpTransport
+from discovery.snmp.usm import supports
 from discovery.snmp.walk import Exchange
 
 
@@ -19,7 +20,7 @@ class SnmpTransport:
         self, address: str, credential: Credential, *, port: int = 161, timeout_seconds: float = 2.0, retries: int = 1
     ) -> Exchange:
         """An exchange with one device; nothing is sent yet. `address` is an IP address. Raises UnavailableError without a socket."""
-        if isinstance(credential, Community):
+        if isinstance(credential, Community) or supports(credential):
             return await self._datagrams.open_exchange(address, credential, port=port, timeout_seconds=timeout_seconds, retries=retries)
         return await self._pysnmp.open_exchange(address, credential, port=port, timeout_seconds=timeout_seconds, retries=retries)
 

@@ -28,14 +28,14 @@ class Snmpd:
 
 
 @contextmanager
-def running_snmpd(folder: Path, *, system_name: str = "", extra: str = "") -> Iterator[Snmpd]:
-    """snmpd with its files in `folder`; an empty `system_name` leaves the host's own. Skips where it is not installed."""
+def running_snmpd(folder: Path, *, system_name: str = "", extra: str = "", port: int = 0) -> Iterator[Snmpd]:
+    """snmpd with its files in `folder`; an empty `system_name` leaves the host's own, port 0 is a free one. Skips where it is not installed."""
     program = shutil.which("snmpd") or shutil.which("snmpd", path="/usr/sbin:/sbin")
     if program is None:
         missing("snmpd (apt: snmpd)")
         raise AssertionError
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_udp_port()
+    port = port or free_udp_port()
     name = f"sysName {system_name}\n" if system_name else ""
     (folder / "snmpd.conf").write_text(
         f"agentAddress udp:127.0.0.1:{port}\nrocommunity {COMMUNITY} 127.0.0.1\n"
