@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 
 from collector.store.content import decode, encode
 from collector.store.sample_block import Column, encode_received
@@ -25,6 +25,9 @@ SERIES_PER_TABLE = 20_000
 SERIES_PER_SOURCE = 100_000
 TABLES_PER_SOURCE = 2_000
 _INT64 = 2**63
+# Built once: for so small a statement, building it costs more than running it.
+_TABLE = select(series_table.c.series_ids).where(series_table.c.source_id == bindparam("source"), series_table.c.digest == bindparam("digest"))
+_NEW_CHUNK = insert(chunk)
 
 
 def save_samples(
@@ -53,7 +56,7 @@ def save_samples(
         if row is not None:
             rows.append({"source_id": source_id, **row})
     if rows:
-        connection.execute(insert(chunk), rows)
+        connection.execute(_NEW_CHUNK, rows)
     if dropped:
         total = source.c.samples_dropped_total + dropped
         connection.execute(update(source).where(source.c.id == source_id).values(samples_dropped_total=total))
@@ -63,9 +66,9 @@ def save_samples(
 def load_tables(connection: Connection, source_id: int, digests: Iterable[str]) -> dict[str, list[int]]:
     """The series of a source's tables, by position; unknown digests are missing."""
     found: dict[str, list[int]] = {}
-    for part in parts(sorted(set(digests))):
-        is_wanted = (series_table.c.source_id == source_id) & series_table.c.digest.in_(part)
-        for digest, body in connection.execute(select(series_table.c.digest, series_table.c.series_ids).where(is_wanted)):
+    for digest in digests:  # a report names one table, seldom two
+        body = connection.execute(_TABLE, {"source": source_id, "digest": digest}).scalar()
+        if body is not None:
             found[digest] = decode(body)
     return found
 
