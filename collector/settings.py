@@ -31,6 +31,9 @@ class CollectorSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     behind_proxy: Annotated[bool, Meta(description="a reverse proxy in front ends TLS, so plain HTTP may leave loopback")] = False
     metrics_open: Annotated[bool, Meta(description="/metrics and /v1/prometheus/targets need no token")] = False
     enrolment_approval: Annotated[bool, Meta(description="an enrolled source may report only once a person has approved it")] = False
+    initial_discovery: Annotated[
+        str, Meta(description="agent/NAME: its first host goes on record by itself while nothing is recorded; empty: none")
+    ] = ""
     webhooks_to_loopback: Annotated[bool, Meta(description="incident targets may be on this machine (tests, a local Alertmanager)")] = False
     log_format: Annotated[Literal["auto", "json", "console"], Meta(description="auto: console on a terminal, else json")] = "auto"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="what is logged at least")] = "info"

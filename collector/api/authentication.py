@@ -133,7 +133,7 @@ class Authenticator:
 
         def find() -> StoredToken | None:
             with self._database.connect() as connection:
-                return token.find_token(connection, secret, now, kinds=("source", "api", "enrolment"))
+                return token.find_token(connection, secret, now, kinds=["source", "api", "enrolment"])
 
         found = await asyncio.to_thread(find)
         if found is None:

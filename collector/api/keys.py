@@ -41,6 +41,9 @@ PAGE_ACCESS: web.AppKey[dict[str, Access]] = web.AppKey("page_access")
 # How an error of a page is shown; without it (and under /v1) an error is a problem document.
 PAGE_FAULT: web.AppKey[Callable[[web.Request, Problem], Awaitable[web.StreamResponse]]] = web.AppKey("page_fault")
 
+# OpenAPI of every route.
+DESCRIPTION: web.AppKey[dict[str, Any]] = web.AppKey("description", dict)
+
 IDENTITY: web.RequestKey[Identity | None] = web.RequestKey("identity")
 
 
@@ -57,6 +60,7 @@ def actor_of(request: web.Request) -> str:
 
 
 __all__: list[Any] = [
-    "AUTH", "CATALOGUE", "CLOCK", "IDENTITY", "PAGE_ACCESS", "PAGE_FAULT", "PARTS", "READER", "REFUSALS", "ROUTE_ACCESS", "SETTINGS", "WRITER",
+    "AUTH", "CATALOGUE", "CLOCK", "DESCRIPTION", "IDENTITY", "PAGE_ACCESS", "PAGE_FAULT", "PARTS",
+    "READER", "REFUSALS", "ROUTE_ACCESS", "SETTINGS", "WRITER",
     "actor_of", "identity_of",
 ]  # fmt: skip

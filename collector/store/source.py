@@ -21,6 +21,7 @@ OFFSET_SHOWN_MS = 5_000
 OFFSET_CORRECTED_MS = 300_000
 REJECTIONS_KEPT = 100
 DROPPED_KEPT = 100
+ENROLLED = ""  # the instance of a source that is enrolled and has not reported yet; no report can have it
 
 
 class Scope(Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,7 +62,11 @@ def admit(connection: Connection, reported: Source, grant: Grant, now: int) -> S
     _check_scope(reported, grant.scope)
     known = _load(connection, source.c.kind == reported.kind, source.c.name == reported.name, source.c.instance == reported.instance)
     if grant.source_id is not None and (known is None or known.id != grant.source_id):
-        _check_bound(connection, reported, grant.source_id)
+        bound = _check_bound(connection, reported, grant.source_id)
+        if bound.state != "active":
+            known = bound
+        elif known is None and bound.key.instance == ENROLLED:
+            known = _take_over(connection, bound, reported)
     if known is None:
         known = _create(connection, reported, grant, now)
     if known.state == "revoked":
@@ -156,12 +161,21 @@ def _check_scope(reported: Source, scope: Scope) -> None:
             raise AuthorisationError(f"this token may not report as {what} {quote(value)}; it may as {', '.join(allowed)}")
 
 
-def _check_bound(connection: Connection, reported: Source, source_id: int) -> None:
+def _check_bound(connection: Connection, reported: Source, source_id: int) -> StoredSource:
     """A new spool makes a new instance of the same source; another kind or name is another source."""
     bound = _load(connection, source.c.id == source_id)
     if bound is None or (bound.key.kind, bound.key.name) != (reported.kind, reported.name):
         name = "another source" if bound is None else f"{bound.key.kind}/{bound.key.name}"
         raise AuthorisationError(f"this token belongs to {name}; enrol {reported.kind}/{reported.name} with a token of its own")
+    return bound
+
+
+def _take_over(connection: Connection, bound: StoredSource, reported: Source) -> StoredSource:
+    """The row that enrolment made becomes that of the instance which reports first."""
+    connection.execute(update(source).where(source.c.id == bound.id).values(instance=reported.instance))
+    bound.key = msgspec.structs.replace(bound.key, instance=reported.instance)
+    bound.is_new = True
+    return bound
 
 
 def _create(connection: Connection, reported: Source, grant: Grant, now: int) -> StoredSource:

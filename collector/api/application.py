@@ -1,0 +1,147 @@
+"""The application: routes from the resources, the pages where there are any, and what holds for every request."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from collector.api import resource as resources
+from collector.api.access import check_access
+from collector.api.authentication import Authenticator
+from collector.api.description import describe_api
+from collector.api.fault import render_problem, to_problem
+from collector.api.identity import Access
+from collector.api.keys import (
+    AUTH,
+    CATALOGUE,
+    CLOCK,
+    DESCRIPTION,
+    PAGE_ACCESS,
+    PAGE_FAULT,
+    PARTS,
+    READER,
+    REFUSALS,
+    ROUTE_ACCESS,
+    SETTINGS,
+    WRITER,
+)
+from collector.api.parts import Parts
+from collector.api.resource.report import INTAKE, Intake
+from collector.api.route import Resource, Route
+from collector.settings import CollectorSettings
+from collector.store.reader import Reader
+from collector.store.writer import Writer
+from collector.web.frame import add_pages
+from muster.clock import Clock
+from muster.errors import MusterError
+from muster.model.ci_class import ClassCatalogue
+from muster.plugins import load_plugins
+
+log = structlog.get_logger(__name__)
+REPORTS_PATH = "/v1/reports"
+FORM_LIMIT_BYTES = 1_048_576
+API_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What the application stands on. `refusals`: counts refused reports by problem; /metrics shows them."""
+
+    settings: CollectorSettings
+    reader: Reader
+    writer: Writer
+    clock: Clock
+    catalogue: ClassCatalogue
+    authenticator: Authenticator
+    refusals: Counter[str]
+
+
+def make_app(ground: Ground, parts: Parts) -> web.Application:
+    """The application, not yet listening. Bodies must reach it as they came: run it with `auto_decompress=False`."""
+    app = web.Application(middlewares=[answer_faults, check_access], client_max_size=FORM_LIMIT_BYTES)
+    app[READER], app[WRITER], app[CLOCK] = ground.reader, ground.writer, ground.clock
+    app[CATALOGUE], app[SETTINGS], app[AUTH] = ground.catalogue, ground.settings, ground.authenticator
+    app[PARTS], app[REFUSALS] = parts, ground.refusals
+    app[PAGE_ACCESS], app[INTAKE] = {}, Intake(app)
+    routes = load_routes()
+    app[ROUTE_ACCESS] = decide_access(routes, metrics_open=ground.settings.metrics_open)
+    for route in routes:
+        if route.method == "GET":
+            app.router.add_get(route.path, route.handler)
+        else:
+            app.router.add_route(route.method, route.path, route.handler)
+    app[DESCRIPTION] = describe_api(load_resources().values(), version=importlib.metadata.version("muster-cmdb"), url=ground.settings.url)
+    add_pages(app)
+    app.on_response_prepare.append(_add_headers)
+    return app
+
+
+def load_resources() -> dict[str, Resource]:
+    """Every resource of the API, by name."""
+    return load_plugins(resources, "RESOURCE", Resource)
+
+
+def load_routes() -> list[Route]:
+    """Every route of the API: the one table."""
+    return [route for each in load_resources().values() for route in each.routes]
+
+
+def decide_access(routes: list[Route], *, metrics_open: bool) -> dict[str, Access]:
+    """What each route needs; `metrics_open` lets anybody scrape."""
+    scraped = {"GET /metrics", "GET /v1/prometheus/targets"} if metrics_open else set()
+    return {route.key: "open" if route.key in scraped else route.access for route in routes}
+
+
+@web.middleware
+async def answer_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every error becomes a problem, or on pages what the pages make of it; what was not expected is logged and says nothing."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        fault: BaseException = error
+    except (web.RequestPayloadError, ConnectionResetError) as error:
+        log.debug("body_broken_off", path=request.path, reason=str(error))
+        fault = web.HTTPBadRequest(reason="the body broke off or is malformed")
+    except MusterError as error:
+        fault = error
+    except asyncio.CancelledError:
+        raise
+    except Exception as error:
+        log.exception("request_failed", method=request.method, path=request.path)
+        fault = error
+    problem, headers, more = to_problem(fault)
+    if request.path == REPORTS_PATH:
+        request.app[REFUSALS][problem.code or str(problem.status)] += 1
+        log.info("report_refused", status=problem.status, reason=problem.detail, path=problem.path, peer=request.remote)
+    show = request.app.get(PAGE_FAULT)
+    if show is not None and is_page(request.path):
+        return await show(request, problem)
+    return render_problem(problem, headers, more)
+
+
+def is_page(path: str) -> bool:
+    """Whether people's browsers ask for it."""
+    return not (path.startswith("/v1/") or path in {"/v1", "/metrics", "/healthz", "/readyz"})
+
+
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    named: Mapping[str, str] = {} if is_page(request.path) else API_HEADERS
+    for name, value in named.items():
+        response.headers.setdefault(name, value)
+    if request.app[SETTINGS].is_https:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    response.headers["Server"] = "muster"

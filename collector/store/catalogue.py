@@ -1,0 +1,74 @@
+"""Putting service documents in force: checked against all that will be in force, all at once, and never over another owner's.
+
+What a folder of files names belongs to the folder (`DIRECTORY`); everything else was applied through the API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from collector.service_record import StoredDefinition
+from collector.services.catalogue import check_catalogue
+from collector.store import audit_chain
+from collector.store.service import PlannedService, apply_services, load_definitions, plan_services
+from muster.document import parse_yaml
+from muster.errors import ConflictError
+
+DIRECTORY = "directory"
+
+
+def plan_documents(connection: Connection, documents: Mapping[str, str], *, owner: str, removes_absent: bool) -> list[PlannedService]:
+    """What `apply_documents` would do. `documents`: file → YAML text. Raises DocumentError, ConflictError."""
+    return plan_services(connection, _to_be(connection, documents, owner, removes_absent=removes_absent), removes_absent=True)
+
+
+def apply_documents(connection: Connection, documents: Mapping[str, str], now: int, *, owner: str, removes_absent: bool) -> list[PlannedService]:
+    """Put documents in force, all or none. `owner`: `directory`, or who asked the API (`person:kim`).
+
+    `removes_absent`: what the same owner had in force and does not name now is retired. Raises DocumentError for the first fault,
+    ConflictError (`held-by-directory`) where the API would change what a file holds.
+    """
+    whole = _to_be(connection, documents, owner, removes_absent=removes_absent)
+    applied = apply_services(connection, whole, now=now, applied_by=owner, removes_absent=True)
+    for each in applied:
+        if each.action != "unchanged":
+            detail = {"action": each.action, "difference": each.difference[:20_000]}
+            audit_chain.append(connection, now, actor=owner, action="service_applied", subject=each.service_id, detail=detail)
+    return applied
+
+
+def _to_be(connection: Connection, documents: Mapping[str, str], owner: str, *, removes_absent: bool) -> dict[str, str]:
+    """Every document that will be in force, by the service's id: the new ones, and what stays."""
+    current = {each.service_id: each for each in load_definitions(connection)}
+    given = _ids_of(documents)
+    staying = {name: each for name, each in current.items() if name not in given.values() and not (removes_absent and _is_of(each, owner))}
+    checked = check_catalogue(documents, {name: _value_of(each) for name, each in staying.items()})
+    files = {str(name): file for file, name in _ids_of(documents).items()}
+    for name in checked:
+        held = current.get(name)
+        if held is not None and held.applied_by == DIRECTORY and owner != DIRECTORY:
+            raise ConflictError(f"service {name!r} is held by a file of services_directory; change the file", code="held-by-directory")
+    return {**{name: each.document for name, each in staying.items()}, **{name: documents[files[name]] for name in checked}}
+
+
+def _is_of(definition: StoredDefinition, owner: str) -> bool:
+    """Whether the same side put it in force: the folder, or the API whoever asked."""
+    return (definition.applied_by == DIRECTORY) == (owner == DIRECTORY)
+
+
+def _ids_of(documents: Mapping[str, str]) -> dict[str, Any]:
+    """File → id, of those that have one; what is wrong is told by the check."""
+    found = {}
+    for file, text in documents.items():
+        _, value = parse_yaml(text, file=file)
+        if isinstance(value, dict) and isinstance(value.get("id"), str):
+            found[file] = value["id"]
+    return found
+
+
+def _value_of(definition: StoredDefinition) -> Mapping[str, Any]:
+    _, value = parse_yaml(definition.document, file=f"service {definition.service_id}")
+    return value if isinstance(value, dict) else {}
