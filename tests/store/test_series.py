@@ -10,7 +10,9 @@ from collector.store.engine import Database
 from collector.store.schema import chunk, series, series_table, source
 from muster.errors import InputError, NotFoundError
 from muster.ports import SeriesView
+from muster.wire.codec import decode_report
 from muster.wire.report import SeriesDefinition
+from tests.conftest import ROOT
 from tests.store.metric import NOW, STEP, TABLE, block, make_estate, reader_of
 
 END = NOW + 1000 * STEP
@@ -156,3 +158,13 @@ def test_a_window_or_ci_that_is_none_says_so(database: Database) -> None:
         points(database, "web1", "node_load1", until=NOW)
     with pytest.raises(NotFoundError, match="no CI 'web9'"):
         points(database, "web9", "node_load1")
+
+
+def test_the_example_of_the_documentation_is_kept_whole(database: Database) -> None:
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    report = decode_report(page.partition("```json\n")[2].partition("```")[0].encode(), "application/json")
+    assert save(database, tables=report.tables, samples=report.samples) == []
+    assert dropped(database) == 0
+    since = 1_772_359_230_000
+    assert points(database, "web1", "node_load1", since=since) == [[(since, 0.5), (since + 15_000, None)]]
+    assert points(database, "eth0", "node_network_receive_bytes_total", since=since) == [[(since, 81_234.0), (since + 15_000, 90_210.0)]]
