@@ -7,7 +7,7 @@ Not for: how they are stored (`collector/store`) or rendered (`exporters`, `coll
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -443,6 +443,22 @@ class Overview(Struct, frozen=True):
     reports_rejected_total: dict[str, int]
     recent: list[HistoryEntry]
     is_loaded: bool = True
+
+
+@dataclass(frozen=True)
+class CollectorFigures:
+    """What the collector knows of itself and the CMDB does not hold. `None`: not yet.
+
+    `deliveries_total`: (target, outcome) → attempts since the start. Instants are milliseconds UTC.
+    """
+
+    version: str = ""
+    last_evaluation_at: int | None = None
+    configuration_loaded_at: int | None = None
+    clock_skew_ms: int = 0
+    deliveries_total: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    stopped_targets: tuple[str, ...] = ()
+    evaluation_seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from exporters.prometheus.family import CollectorFigures, Family, Sample, Snapshot
+from exporters.prometheus.family import Family, Sample, Snapshot
 from exporters.prometheus.service_family import SERVICE_FAMILIES
-from muster.ports import CmdbReader
+from muster.ports import CmdbReader, CollectorFigures
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Literal
 
-from muster.ports import Overview, ServiceView
+from muster.ports import CollectorFigures, Overview, ServiceView
 
 Sample = tuple[tuple[str, ...], float]
-
-
-@dataclass(frozen=True)
-class CollectorFigures:
-    """What the collector knows of itself and the CMDB does not hold. `None`: not yet.
-
-    `deliveries_total`: (target, outcome) → attempts since the start. Instants are milliseconds UTC.
-    """
-
-    version: str = ""
-    last_evaluation_at: int | None = None
-    configuration_loaded_at: int | None = None
-    clock_skew_ms: int = 0
-    deliveries_total: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    stopped_targets: tuple[str, ...] = ()
-    evaluation_seconds: float | None = None
 
 
 @dataclass(frozen=True)

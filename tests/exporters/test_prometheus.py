@@ -17,11 +17,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporters.prometheus.exposition import CATALOGUE, render_exposition
-from exporters.prometheus.family import CollectorFigures
 from exporters.prometheus.target_discovery import choose_address, render_targets
 from muster.errors import InputError, MusterError, UnavailableError
 from muster.model.ci_class import load_catalogue
-from muster.ports import CiSummary, Overview, ServiceView
+from muster.ports import CiSummary, CollectorFigures, Overview, ServiceView
 from tests.conftest import ROOT
 from tests.support.prometheus import check_metrics, running_prometheus
 from tests.support.server import eventually
