@@ -196,9 +196,8 @@ def main() -> int:
     program = shutil.which("snmpbulkwalk")
     with responder_process(RECORDINGS) as port:
         runs = [run_muster(names, port), *([run_net_snmp(names, port, program)] if program else []), run_pysnmp(names, port)]
-    print(
-        f"{len(names)} recorded devices in turn, loopback; at once: Muster {CONCURRENT}, net-snmp {os.cpu_count()} processes, pysnmp {PYSNMP_CONCURRENT}"
-    )
+    at_once = f"Muster {CONCURRENT}, net-snmp {os.cpu_count()} processes, pysnmp {PYSNMP_CONCURRENT}"
+    print(f"{len(names)} recorded devices in turn, loopback; at once: {at_once}")
     print_runs(runs, "devices/min")
     if program is not None and shutil.which("snmpd", path=f"{os.environ.get('PATH', '')}:/usr/sbin"):
         with tempfile.TemporaryDirectory() as folder, running_snmpd(Path(folder)) as agent:

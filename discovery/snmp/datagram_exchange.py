@@ -1,4 +1,4 @@
-"""Requests and answers of SNMP over one UDP socket per address family for all devices, with the codec of ber.py and usm.py.
+"""Requests and answers of SNMP over a few UDP sockets for all devices, with the codec of ber.py and usm.py.
 
 Makes the exchanges: v1 and v2c here, v3 in user_exchange.py. See docs/discovery.md.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import itertools
 import secrets
 from collections.abc import Callable, Sequence
 
@@ -20,6 +21,8 @@ from muster.clock import Clock, SystemClock
 from muster.errors import InputError
 
 NO_SUCH_NAME, GENERAL_ERROR = 2, 5
+# The kernel caps a receive buffer (net.core.rmem_max, 208 KiB by default), so that the answers to some dozens of requests fill it.
+SOCKETS_PER_FAMILY = 8
 
 
 def random_number() -> int:
@@ -32,32 +35,37 @@ class DatagramTransport:
 
     def __init__(self, *, number: Callable[[], int] = random_number, clock: Clock | None = None) -> None:
         self._number, self._clock = number, clock or SystemClock()
-        self._sockets: dict[int, DatagramSocket] = {}
+        self._sockets: dict[int, list[DatagramSocket]] = {4: [], 6: []}
+        self._opened = itertools.count()
         self._keyring = Keyring()
 
     @property
     def foreign_count(self) -> int:
         """Datagrams received that were no answer to a request in flight."""
-        return sum(each.foreign_count for each in self._sockets.values())
+        return sum(each.foreign_count for sockets in self._sockets.values() for each in sockets)
 
     async def open_exchange(
         self, address: str, credential: Credential, *, port: int = 161, timeout_seconds: float = 2.0, retries: int = 1
     ) -> Exchange:
         """An exchange with one device; nothing is sent yet. `address` is an IP address. Raises UnavailableError without a socket."""
-        version = ipaddress.ip_address(address).version
-        if version not in self._sockets:
-            self._sockets[version] = await open_socket(version)
-        shared, peer = self._sockets[version], (str(ipaddress.ip_address(address)), port)
+        shared, peer = await self._next_socket(ipaddress.ip_address(address).version), (str(ipaddress.ip_address(address)), port)
         patience = Patience(timeout_seconds, retries)
         if isinstance(credential, Community):
             return _CommunityExchange(shared, peer, credential, patience, self._number)
         return UserExchange(shared, peer, credential, patience, number=self._number, keyring=self._keyring, clock=self._clock)
 
+    async def _next_socket(self, version: int) -> DatagramSocket:
+        sockets = self._sockets[version]
+        if len(sockets) < SOCKETS_PER_FAMILY:
+            sockets.append(await open_socket(version))
+            return sockets[-1]
+        return sockets[next(self._opened) % SOCKETS_PER_FAMILY]
+
     async def close(self) -> None:
         """Close every socket; what still waits is unavailable."""
-        for each in self._sockets.values():
+        for each in (*self._sockets[4], *self._sockets[6]):
             each.close()
-        self._sockets = {}
+        self._sockets = {4: [], 6: []}
         await asyncio.sleep(0)  # lets the loop close the sockets before it is closed itself
 
 
