@@ -19,8 +19,9 @@ from msgspec import Meta, Struct
 
 from muster.errors import AuthenticationError, ConfigurationError, InputError, UnavailableError, quote
 from muster.model.state import SourceKind
+from muster.wire.http_message import HttpAnswer
 from muster.wire.report import CONTENT_TYPE_JSON, Name
-from muster.wire.transport import Connection, Destination, HttpAnswer, parse_url
+from muster.wire.transport import Connection, Destination, parse_url
 
 ENROLMENTS_PATH = "/v1/enrolments"
 AUTHORITY_PATH = "/v1/ca.pem"

@@ -13,8 +13,9 @@ from typing import Any, Literal, NamedTuple
 
 from muster.clock import Clock, SystemClock
 from muster.errors import ConfigurationError, UnavailableError
+from muster.wire.http_message import HttpAnswer
 from muster.wire.spool import Spool, SpoolEntry
-from muster.wire.transport import Connection, Destination, HttpAnswer
+from muster.wire.transport import Connection, Destination
 
 REPORTS_PATH = "/v1/reports"
 BACKOFF_FIRST_SECONDS = 2.0

@@ -1,23 +1,25 @@
 """One kept HTTP connection to a collector: synchronous, standard library only, TLS that trusts one authority where asked.
 
-Not for servers, and not for anything but the collector's API. `muster/wire/sender.py` and `enrolment.py` stand on it.
+Not for servers, and not for anything but the collector's API. `muster/wire/sender.py` and `enrolment.py` stand on it. TLS is loaded
+when an https collector is first reached, so that an agent beside its collector does without.
 """
 
 from __future__ import annotations
 
-import http.client
+import re
+import socket
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
 from muster.errors import ConfigurationError, UnavailableError, quote
+from muster.wire.http_message import AnswerReader, ClosedError, HttpAnswer, MessageError, render_request
 
 if TYPE_CHECKING:
     import ssl
 
-MAXIMUM_ANSWER_BYTES = 1_048_576
 TIMEOUT_SECONDS = 10.0
-_LOOPBACK = ("localhost", "::1")
+_URL = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?(/[!-~]*)?\Z")
+_LOOPBACK = re.compile(r"127(?:\.[0-9]{1,3}){3}\Z")
 
 
 class Destination(NamedTuple):
@@ -25,14 +27,6 @@ class Destination(NamedTuple):
 
     url: str
     ca_file: str = ""
-
-
-class HttpAnswer(NamedTuple):
-    """What a server answered; header names are lower case, the body is cut at `MAXIMUM_ANSWER_BYTES`."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class Connection:
@@ -44,47 +38,55 @@ class Connection:
         self._ca_file = destination.ca_file
         self._tls = tls
         self._timeout_seconds = timeout_seconds
-        self._connection: http.client.HTTPConnection | None = None
+        self._socket: socket.socket | None = None
+        self._reader: AnswerReader | None = None
 
     def request(self, method: str, path: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> HttpAnswer:
-        """One exchange. Raises UnavailableError where no whole answer came, ConfigurationError where the authority file is unusable."""
-        was_kept = self._connection is not None
+        """One exchange. Raises UnavailableError where no whole answer came, ConfigurationError where a header or file is unusable."""
+        shown = f"[{self._host}]" if ":" in self._host else self._host
+        message = render_request(method, self._path + path, f"{shown}:{self._port}", body=body, headers=headers or {})
+        was_kept = self._socket is not None
         try:
-            return self._exchange(method, path, body, headers or {})
-        except (http.client.HTTPException, OSError) as error:
+            return self._exchange(message)
+        except (OSError, MessageError) as error:
             self.close()
             # The peer may close a kept connection at any time; reports and GETs may be repeated, so once more at once.
-            if not (was_kept and isinstance(error, http.client.RemoteDisconnected | ConnectionError)):
+            if not (was_kept and isinstance(error, ClosedError | BrokenPipeError | ConnectionResetError)):
                 raise self._unavailable(error) from error
         try:
-            return self._exchange(method, path, body, headers or {})
-        except (http.client.HTTPException, OSError) as error:
+            return self._exchange(message)
+        except (OSError, MessageError) as error:
             self.close()
             raise self._unavailable(error) from error
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = self._reader = None
 
-    def _exchange(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> HttpAnswer:
-        if self._connection is None:
-            self._connection = self._open()
-        self._connection.request(method, self._path + path, body=body, headers=dict(headers))
-        response = self._connection.getresponse()
-        content = response.read(MAXIMUM_ANSWER_BYTES + 1)
-        answer = HttpAnswer(response.status, {name.lower(): value for name, value in response.getheaders()}, content[:MAXIMUM_ANSWER_BYTES])
-        if response.will_close or len(content) > MAXIMUM_ANSWER_BYTES or not response.isclosed():
+    def _exchange(self, message: bytes) -> HttpAnswer:
+        if self._socket is None:
+            self._socket = self._open()
+            self._reader = AnswerReader(self._socket)
+        assert self._reader is not None
+        self._socket.settimeout(self._timeout_seconds)
+        self._socket.sendall(message)
+        answer, is_kept = self._reader.read(self._timeout_seconds)
+        if not is_kept:
             self.close()
         return answer
 
-    def _open(self) -> http.client.HTTPConnection:
-        if not self._is_tls:
-            return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_seconds)
-        if self._tls is None:
+    def _open(self) -> socket.socket:
+        if self._is_tls and self._tls is None:
             self._tls = _trust(self._ca_file)
-        return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout_seconds, context=self._tls)
+        plain = socket.create_connection((self._host, self._port), timeout=self._timeout_seconds)
+        try:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return self._tls.wrap_socket(plain, server_hostname=self._host) if self._is_tls and self._tls is not None else plain
+        except BaseException:
+            plain.close()
+            raise
 
     def _unavailable(self, error: Exception) -> UnavailableError:
         text = getattr(error, "verify_message", "") or getattr(error, "strerror", "") or str(error) or type(error).__name__
@@ -93,17 +95,15 @@ class Connection:
 
 def parse_url(url: str) -> tuple[str, int, str, bool]:
     """Host, port, path without its last slash, and whether it is TLS. Raises ConfigurationError where a token must not travel so."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise ConfigurationError(f"{quote(url)} is no address of a collector; write for example https://muster.example.org:8420") from None
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or parts.username:
+    match = _URL.match(url)
+    port = int(match.group(3) or 0) if match else 0
+    if match is None or "?" in url or "#" in url or port > 65_535:
         raise ConfigurationError(f"{quote(url)} is no address of a collector; write for example https://muster.example.org:8420")
-    is_tls = parts.scheme == "https"
-    if not is_tls and not (host in _LOOPBACK or host.startswith("127.")):
+    host, is_tls = match.group(2).strip("[]").lower(), match.group(1) == "https"
+    # 127.example.org is a name like any other.
+    if not is_tls and not (host in ("localhost", "::1") or _LOOPBACK.match(host)):
         raise ConfigurationError(f"{quote(url)} would send the token in plain text; use https:// (http:// is for this machine alone)")
-    return host, port or (443 if is_tls else 80), parts.path.rstrip("/"), is_tls
+    return host, port or (443 if is_tls else 80), (match.group(4) or "").rstrip("/"), is_tls
 
 
 def _trust(ca_file: str) -> ssl.SSLContext:

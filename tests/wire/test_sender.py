@@ -253,7 +253,18 @@ def test_an_unusable_authority_file_is_named(tmp_path: Path, spool: Spool, make:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://muster.example.org:8420", "ftp://127.0.0.1", "127.0.0.1:8420", "https://", "https://u:p@h", "http://127.0.0.1:x"]
+    "url",
+    [
+        "http://muster.example.org:8420",
+        "ftp://127.0.0.1",
+        "127.0.0.1:8420",
+        "https://",
+        "https://u:p@h",
+        "http://127.0.0.1:x",
+        "http://127.example.org",
+        "https://h:99999",
+        "https://h/?a",
+    ],
 )
 def test_a_token_never_travels_in_plain_text_or_to_a_malformed_address(spool: Spool, url: str, make: Make) -> None:
     with pytest.raises(ConfigurationError):
