@@ -22,7 +22,7 @@ from discovery.finding import Finding, Tally
 from discovery.job import Job
 from discovery.known_target import TargetBook
 from discovery.plan import Plan, load_plan
-from discovery.printout import Printout, describe_tally, render_json, render_summary, render_table
+from discovery.printout import Printout, count_words, describe_tally, render_json, render_reasons, render_table
 from discovery.process import DiscoveryProcess, find_name, make_survey, open_book, open_instruments, prepare_state
 from discovery.runner import JobRunner
 from discovery.settings import Settings, load_settings
@@ -141,7 +141,9 @@ def _show(printout: Printout, findings: Sequence[Finding], total: Tally, output:
         return
     console = Console()
     console.print(render_table(findings))
-    console.print(render_summary(total))
+    console.print(count_words(total))
+    if total.reasons:
+        console.print(render_reasons(total))
 
 
 class _Bar:

@@ -78,9 +78,14 @@ def render_table(findings: Sequence[Finding]) -> Table:
     return table
 
 
-def render_summary(tally: Tally) -> Table:
-    """The counts of a run, with what each reason means."""
-    table = Table(title=f"{tally.asked} asked, {tally.found} answer, {tally.identified} identified, {tally.items} items", title_justify="left")
+def count_words(tally: Tally) -> str:
+    """The counts of a run in one line."""
+    return f"{tally.asked} asked, {tally.found} answer, {tally.identified} identified, {tally.items} items"
+
+
+def render_reasons(tally: Tally) -> Table:
+    """Why not more was found out, by how often."""
+    table = Table()
     for column in ("reason", "targets", "meaning"):
         table.add_column(column)
     for code, count in tally.reasons.most_common():

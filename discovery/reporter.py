@@ -56,7 +56,7 @@ class _Pending:
 class Reporter:
     """Builds and spools the reports of one source, and sends them when it has a sender.
 
-    `put` may be called from any thread; `write` and `send` each by one thread at a time.
+    Every method may be called from any thread; `write` and `send` let one in at a time.
     """
 
     def __init__(self, source: SourceName, folder: Path, *, clock: Clock, software_version: str = "") -> None:
@@ -70,6 +70,8 @@ class Reporter:
         self._software_version = software_version
         self._lock = threading.Lock()
         self._write_lock = threading.Lock()
+        # A thread goes on after the task that waits for it was cancelled, and the sender is for one at a time.
+        self._send_lock = threading.Lock()
         self._pending = _Pending()
         self._known_tables: dict[str, None] = {}
 
@@ -111,7 +113,8 @@ class Reporter:
         """Send what is spooled, and spool again in full what the collector lacks. Nothing without a sender."""
         if self.sender is None:
             return Outcome()
-        outcome = self.sender.send_pending(budget_seconds=budget_seconds)
+        with self._send_lock:
+            outcome = self.sender.send_pending(budget_seconds=budget_seconds)
         self.rejected_total += len(outcome.refusals)
         wanted = _Pending()
         for digest in outcome.want:
@@ -128,7 +131,8 @@ class Reporter:
     def close(self) -> None:
         """Close the connection; what waits stays in the spool."""
         if self.sender is not None:
-            self.sender.close()
+            with self._send_lock:
+                self.sender.close()
 
     def _write_part(self, part: _Pending) -> None:
         told = {name: self._shorten(name, section) for name, section in part.sections.items()}

@@ -11,7 +11,7 @@ import pytest
 from discovery.inquiry import Instruments
 from discovery.printout import Printout
 from discovery.snmp.device import load_device_profiles, load_mibs
-from discovery.snmp.pysnmp_exchange import PysnmpTransport
+from discovery.snmp.transport import SnmpTransport
 from discovery.ssh.host_key import HostKeyStore
 from discovery.sweep.icmp import Pinger
 from muster.clock import FakeClock, SystemClock
@@ -44,7 +44,7 @@ async def make_instruments(tmp_path: Path) -> AsyncIterator[MakeInstruments]:
         made.append(
             Instruments(
                 pinger=pinger or Pinger(),
-                snmp=PysnmpTransport(),
+                snmp=SnmpTransport(),
                 threads=ThreadPoolExecutor(2),
                 host_keys=HostKeyStore(tmp_path / "known_hosts"),
                 profiles=load_device_profiles(),

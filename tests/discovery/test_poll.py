@@ -39,7 +39,7 @@ class Network:
                     network.peer.send(address.ljust(16).encode() + b"\0" + content[1:])
                 return len(content)
 
-            def recvfrom(self, size: int, *_: object) -> tuple[bytes, tuple[str, int]]:  # type: ignore[override]
+            def recvfrom(self, size: int, *_: object) -> tuple[bytes, tuple[str, int]]:
                 packet = self.recv(size)
                 return packet[16:], (packet[:16].decode().strip(), 0)
 

@@ -10,7 +10,7 @@ from discovery.credential import parse_credential
 from discovery.finding import Finding, Tally
 from discovery.job import Job, parse_job
 from discovery.known_target import KnownTarget, Subject, TargetBook
-from discovery.printout import Printout, describe_tally, render_json, render_summary, render_table
+from discovery.printout import Printout, describe_tally, render_json, render_reasons, render_table
 from discovery.survey import Surroundings, Survey
 from muster.wire.report import Endpoint, Item, StateReport
 from tests.discovery.conftest import MakeInstruments
@@ -77,7 +77,7 @@ async def test_one_host_is_reported_by_ssh_and_by_snmp_with_the_same_names_and_a
     assert printout.samples["snmp", "berlin"]
     assert '"class": "interface"' in render_json(printout.reports())
     assert render_table(findings).row_count == 1
-    assert render_summary(tally).row_count == 0
+    assert render_reasons(tally).row_count == 0
     assert describe_tally(tally) == "1 answer, 1 identified"
 
 
