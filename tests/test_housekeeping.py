@@ -18,13 +18,12 @@ from collector.store.schema import chunk, report
 from collector.store.writer import Writer
 from muster.clock import FakeClock
 from tests.store.metric import NOW, STEP, TABLE, block, make_estate
-from tests.support.postgresql_server import engine_url
+from tests.support.postgresql_server import migrated_url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    database = open_database(engine_url(request.param, tmp_path))
-    migrate_database(database)
+    database = open_database(migrated_url(request.param, tmp_path))
     yield database
     database.close()
 

@@ -14,21 +14,23 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
+from collector.store.engine import open_database
+from collector.store.migrate import migrate_database
 from tests.conftest import missing
 from tests.support.server import free_port
 
 PROGRAMS = Path("/usr/lib/postgresql/15/bin")
 
 
-def fresh_database() -> str:
-    """The URL of an empty database; skips the test where PostgreSQL 15 is not installed."""
+def fresh_database(template: str = "template0") -> str:
+    """The URL of an empty database, or of a copy of another one; skips the test where PostgreSQL 15 is not installed."""
     url = _start()
     if url is None:
         missing("PostgreSQL 15")
     name = f"t{uuid.uuid4().hex}"
     engine = create_engine(f"{url}/postgres", isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'"))
     engine.dispose()
     return f"{url}/{name}"
 
@@ -93,3 +95,25 @@ def _start() -> str | None:
 def engine_url(kind: str, folder: Path) -> str:
     """The URL of an empty store of this kind: `sqlite` or `postgresql`."""
     return f"sqlite:///{folder}/store.db" if kind == "sqlite" else fresh_database()
+
+
+def migrated_url(kind: str, folder: Path) -> str:
+    """The URL of a store of this kind with all its tables; of PostgreSQL a copy of one that was migrated once."""
+    if kind == "postgresql":
+        return fresh_database(_migrated())
+    url = engine_url(kind, folder)
+    _migrate(url)
+    return url
+
+
+@functools.cache
+def _migrated() -> str:
+    url = fresh_database()
+    _migrate(url)
+    return url.rpartition("/")[2]
+
+
+def _migrate(url: str) -> None:
+    database = open_database(url)
+    migrate_database(database)
+    database.close()
