@@ -28,6 +28,11 @@ app = typer.Typer(
 )
 
 
+@app.callback()
+def root() -> None:
+    """A callback keeps the name of a command necessary, also where only one was added."""
+
+
 @app.command()
 def up(
     listen: Annotated[
