@@ -142,3 +142,5 @@ class Host:
         """Give the kept descriptors back."""
         while self._kept:
             os.close(self._kept.popitem()[1])
+        if isinstance(self._system, LiveSystem):
+            self._system.close()

@@ -20,6 +20,7 @@ COMMAND_TIMEOUT_SECONDS = 15.0
 COMMAND_OUTPUT_LIMIT = 16 * 1_048_576
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _READ_BYTES = 65_536
+_SOCKET_KINDS = tuple((protocol, family) for protocol in PROTOCOLS for family in FAMILIES)
 
 
 class CommandResult(NamedTuple):
@@ -54,6 +55,9 @@ class KernelNames(NamedTuple):
 class LiveSystem:
     """This machine."""
 
+    def __init__(self) -> None:
+        self._channel: socket.socket | None = None
+
     def run(self, command: Sequence[str]) -> CommandResult | None:
         """What a command prints; None where there is no such program."""
         return run_command(command)
@@ -75,18 +79,26 @@ class LiveSystem:
         """Sockets that wait for others; None where the kernel does not tell by netlink."""
         found: list[SocketEntry] = []
         try:
-            with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, SOCK_DIAG) as channel:
-                channel.settimeout(1.0)
-                for protocol in PROTOCOLS:
-                    for family in FAMILIES:
-                        channel.sendto(encode_request(family, protocol), (0, 0))
-                        is_last = False
-                        while not is_last:
-                            part, is_last = decode_answer(channel.recv(_READ_BYTES), protocol)
-                            found.extend(part)
+            if self._channel is None:
+                self._channel = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, SOCK_DIAG)
+                self._channel.settimeout(1.0)
+            for protocol, family in _SOCKET_KINDS:
+                self._channel.sendto(encode_request(family, protocol), (0, 0))
+                is_last = False
+                while not is_last:
+                    part, is_last = decode_answer(self._channel.recv(_READ_BYTES), protocol)
+                    found.extend(part)
         except OSError:
+            # An answer may be half read: the next time begins on a new socket.
+            self.close()
             return None
         return found
+
+    def close(self) -> None:
+        """Give the socket back."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
 
 
 def run_command(

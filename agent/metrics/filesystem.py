@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from agent.host import Host
 from agent.metric import Collector, Family, Sample
@@ -30,10 +31,15 @@ def select_mounts(mounts: list[Mount]) -> list[Mount]:
     return [mount for mount in mounts if mount.type not in _LEFT_OUT_TYPES and not _LEFT_OUT_POINTS.match(mount.mount_point)]
 
 
+@lru_cache(maxsize=1)
+def _parse(content: bytes) -> tuple[Mount, ...]:
+    """Mounts seldom change, and parsing them is half of what this collector costs."""
+    return tuple(select_mounts(parse_mountinfo(content.decode("utf-8", "replace"))))
+
+
 def read_filesystem(host: Host) -> Iterator[Sample]:
     """By mount; a remote file system is shown without sizes, because asking one whose server is gone blocks for ever."""
-    content = host.read_kept("/proc/self/mountinfo")
-    for mount in select_mounts(parse_mountinfo((content or b"").decode("utf-8", "replace"))):
+    for mount in _parse(host.read_kept("/proc/self/mountinfo") or b""):
         labels = (mount.device, mount.type, mount.mount_point)
         yield _READ_ONLY.name, labels, int("ro" in mount.options)
         if mount.type in REMOTE_TYPES:

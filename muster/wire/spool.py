@@ -64,6 +64,7 @@ class Spool:
         self._size_bytes = 0
         self._told: dict[int, int] = {}
         self._offered = 0
+        self._done_file = ""
         self._lock = RLock()
         try:
             os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103  # pathlib costs the resident agent 1.5 MiB
@@ -199,12 +200,15 @@ class Spool:
         if entry.sequence != self._last_sequence:
             self._unlink(entry.file)
             return
-        # The highest sequence stays known through the name of an empty file, without a write to a counter for each report.
-        self._write(f"{entry.sequence:016d}.done", b"", durable=False)
-        self._unlink(entry.file)
-        for name in os.listdir(self._folder):  # noqa: PTH208
-            if name.endswith(".done") and name != f"{entry.sequence:016d}.done":
-                self._unlink(name)
+        # The highest sequence stays known through the name of a file, without a write to a counter for each report.
+        done = f"{entry.sequence:016d}.done"
+        try:
+            os.rename(self._path(entry.file), self._path(done))  # noqa: PTH104
+        except FileNotFoundError:
+            self._write(done, b"", durable=False)
+        if self._done_file not in ("", done):
+            self._unlink(self._done_file)
+        self._done_file = done
 
     def _scan(self) -> int:
         highest = -1
@@ -217,6 +221,12 @@ class Spool:
             if not (parts[0].isascii() and parts[0].isdigit()):
                 continue
             highest = max(highest, int(parts[0]))
+            if parts[1:] == ["done"]:
+                # In the order of sequences: only the last one is needed.
+                if self._done_file:
+                    self._unlink(self._done_file)
+                self._done_file = name
+                continue
             entry = self._parse_name(name, parts)
             if entry is not None:
                 self._entries[entry.sequence] = entry

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,14 @@ from agent.system import run_command
 from agent.watch import Watch, drain, group_listeners, open_change_socket
 from muster.facts.listener import join_listeners, parse_proc_net
 from tests.conftest import missing
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    """This machine; its descriptors are given back."""
+    found = Host()
+    yield found
+    found.close()
 
 
 def test_a_command_gives_its_output_and_status() -> None:
@@ -53,18 +62,17 @@ def test_commands_leave_no_descriptor_open() -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_netlink_and_proc_show_the_same_sockets() -> None:
+def test_netlink_and_proc_show_the_same_sockets(host: Host) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as four,
         socket.create_server(("::1", 0), family=socket.AF_INET6) as six,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram,
     ):
         datagram.bind(("127.0.0.1", 0))
-        entries = Host().read_listeners()
+        entries = host.read_listeners()
         assert entries is not None
         own = {four.getsockname()[1], six.getsockname()[1]}
         found = {(each.protocol, each.packed, each.port, each.inode) for each in entries if each.port in own}
-        host = Host()
         proc = join_listeners(
             each for file in ("tcp", "tcp6") for each in parse_proc_net(host.read_text(f"/proc/net/{file}") or "", "tcp") if each.port in own
         )
@@ -76,8 +84,8 @@ def test_netlink_and_proc_show_the_same_sockets() -> None:
         assert any(each.protocol == "udp" and each.port == datagram.getsockname()[1] for each in entries)
 
 
-def test_udp_ports_of_clients_are_no_listeners() -> None:
-    entries = Host().read_listeners() or []
+def test_udp_ports_of_clients_are_no_listeners(host: Host) -> None:
+    entries = host.read_listeners() or []
     assert all(not (protocol == "udp" and int(port) >= 32_768) for protocol, _, port in group_listeners(entries))
 
 
