@@ -60,11 +60,17 @@ class ExchangeSession:
         return await self._get_some(oids[:middle]) | await self._get_some(oids[middle:])
 
     async def walk(self, columns: Sequence[Oid]) -> Walk:
-        """All rows of these columns; a device that falls silent gives a partial walk with nothing in it."""
+        """All rows of these columns; a device that falls silent gives a partial walk with nothing in it.
+
+        How a walk had to ask to be answered holds for the next ones.
+        """
         try:
-            return await walk_columns(self._exchange, columns, self._limits)
+            walk = await walk_columns(self._exchange, columns, self._limits)
         except UnavailableError as error:
             return Walk([], is_complete=False, reason=str(error), request_count=1)
+        if walk.is_complete and walk.learned is not None:
+            self._limits = walk.learned
+        return walk
 
     async def close(self) -> None:
         await self._exchange.close()

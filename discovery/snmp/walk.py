@@ -8,7 +8,7 @@ What it could not read to the end is said: a partial table must never make anyth
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from discovery.snmp.varbind import EXCEPTIONS, Oid, Varbind, render_oid
@@ -41,23 +41,25 @@ class Exchange(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WalkLimits:
-    """Bounds of one walk: `columns` asked for at once, repetitions of the first and of the largest request."""
+    """Bounds of one walk: `columns` asked for at once, repetitions of the first and of the largest request, `is_bulk` GETBULK or GETNEXT."""
 
     maximum_varbinds: int = 250_000
     maximum_seconds: float = 120.0
     columns: int = 6
     first_repetitions: int = 8
     maximum_repetitions: int = 32
+    is_bulk: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """What a walk read; `reason` says why it is not complete."""
+    """What a walk read; `reason` says why it is not complete, `learned` how the next walk of this device should ask."""
 
     varbinds: list[Varbind]
     is_complete: bool = True
     reason: str = ""
     request_count: int = 0
+    learned: WalkLimits | None = None
 
 
 async def walk_columns(exchange: Exchange, columns: Sequence[Oid], limits: WalkLimits | None = None, *, clock: Clock | None = None) -> Walk:
@@ -75,10 +77,12 @@ class _Walker:
     request_count: int = 0
     is_bulk: bool = True
     repetitions: int = 0
+    ceiling: int = 0
     width: int = 0
 
     async def run(self, columns: Sequence[Oid]) -> Walk:
-        self.repetitions, self.width = self.limits.first_repetitions, self.limits.columns
+        self.ceiling, self.is_bulk, self.width = self.limits.maximum_repetitions, self.limits.is_bulk, self.limits.columns
+        self.repetitions = min(self.limits.first_repetitions, self.ceiling)
         ends_at = self.clock.monotonic_seconds() + self.limits.maximum_seconds
         open_columns = {column: column for column in columns}  # column -> last OID seen in it
         while open_columns:
@@ -89,7 +93,8 @@ class _Walker:
                 self.reasons.append(f"took longer than {self.limits.maximum_seconds:g} s")
                 break
             await self._step(open_columns)
-        return Walk(self.varbinds, not self.reasons, "; ".join(self.reasons), self.request_count)
+        learned = replace(self.limits, maximum_repetitions=self.ceiling, is_bulk=self.is_bulk, columns=self.width)
+        return Walk(self.varbinds, not self.reasons, "; ".join(self.reasons), self.request_count, learned)
 
     async def _step(self, open_columns: dict[Oid, Oid]) -> None:
         """One request for the first open columns; removes those that ended."""
@@ -109,7 +114,7 @@ class _Walker:
         before = len(self.varbinds)
         self._take(response.varbinds, asked, open_columns)
         if len(self.varbinds) - before == self.repetitions * len(asked):
-            self.repetitions = min(self.repetitions * 2, self.limits.maximum_repetitions)
+            self.repetitions = min(self.repetitions * 2, self.ceiling)
 
     async def _ask(self, oids: list[Oid]) -> Response:
         self.request_count += 1
@@ -118,9 +123,10 @@ class _Walker:
         return await self.exchange.get_next(oids)
 
     def _slow_down(self, asked: list[Oid], open_columns: dict[Oid, Oid], fault: str) -> None:
-        """The next smaller way to ask; the column is given up where there is none."""
+        """The next smaller way to ask, kept for the rest of the walk; the column is given up where there is none."""
         if self.is_bulk and self.repetitions > 1:
             self.repetitions //= 2
+            self.ceiling = self.repetitions
         elif self.width > 1:
             self.width = 1
         elif self.is_bulk:

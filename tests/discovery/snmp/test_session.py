@@ -36,6 +36,19 @@ async def test_an_answer_that_was_not_asked_for_is_not_taken() -> None:
     assert set(await session.get([(*A, 1)])) == {(*A, 1)}
 
 
+async def test_how_a_device_had_to_be_asked_is_kept_for_its_next_table() -> None:
+    def misbehave(number: int, _oids: Sequence[Oid], _repetitions: int) -> Response | None:
+        return Response((), 5, 1) if agent.requests[number - 1][0] == "get_bulk" else None
+
+    agent = AgentDouble(table_of(A, range(1, 9)), misbehave=misbehave)
+    session = ExchangeSession(agent)
+    assert len((await session.walk([A])).varbinds) == 8
+    bulk = [kind for kind, _, _ in agent.requests].count("get_bulk")
+    assert bulk > 0
+    assert len((await session.walk([A])).varbinds) == 8
+    assert [kind for kind, _, _ in agent.requests].count("get_bulk") == bulk
+
+
 async def test_a_walk_of_a_silent_device_is_empty_and_partial() -> None:
     session = ExchangeSession(AgentDouble(table_of(A, [1]), misbehave=silent(*range(1, 99))))
     found = await session.walk([A])

@@ -72,6 +72,24 @@ async def test_too_big_answers_are_halved_down_to_one_row() -> None:
     assert ("get_bulk", 1, 1) in agent.requests
 
 
+async def test_a_size_that_was_not_answered_is_not_tried_again() -> None:
+    """Where long answers are lost on the way, each try costs a time-out."""
+    objects = table_of(A, range(1, 400))
+    lost = []
+
+    def misbehave(_number: int, oids: Sequence[Oid], repetitions: int) -> Response | None:
+        if len(oids) * repetitions > 20:
+            lost.append(repetitions)
+            raise UnavailableError("no SNMP answer: none within 4 s")
+        return None
+
+    agent = AgentDouble(objects, misbehave=misbehave)
+    found = await walk(agent, [A])
+    assert (found.is_complete, len(found.varbinds), lost) == (True, 399, [32])
+    assert found.learned is not None
+    assert found.learned.maximum_repetitions == 16
+
+
 async def test_an_agent_without_getbulk_is_walked_by_getnext() -> None:
     objects = table_of(A, range(1, 9))
 
