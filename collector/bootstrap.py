@@ -1,4 +1,4 @@
-"""What the first start needs before there is anybody who could ask for it: the tables, an account, and a token that makes all others."""
+"""Before the collector runs: the schema, the first account and an administrator's token, for `muster up` and for installers."""
 
 from __future__ import annotations
 
@@ -7,22 +7,40 @@ from collector.store.engine import open_database
 from collector.store.migrate import migrate_database
 from muster.clock import Clock, SystemClock
 
-ACTOR = "operation:bootstrap"
+TOKEN_NAME = "muster up"  # noqa: S105 -- what people call it
+ACTOR = "collector"
 
 
 def prepare(database_url: str, *, account_name: str, clock: Clock | None = None) -> str:
-    """Migrate, make the administrator's account where it is missing, and give a new API token of that role.
+    """The secret of a new administrator's API token, with the account made where it is missing; nothing must run on an SQLite file.
 
-    Raises UnavailableError where the database cannot be used, ConfigurationError for a URL that is none.
+    Raises ConfigurationError for a URL that is none or a newer schema, UnavailableError where the database cannot serve.
     """
+    now = (clock or SystemClock()).now_ms()
     database = open_database(database_url)
     try:
         migrate_database(database)
-        now = (clock or SystemClock()).now_ms()
         with database.begin() as connection:
             if account.load_account(connection, account_name) is None:
                 administration.make_account(connection, account_name, now, actor=ACTOR, role="administrator")
-            made = administration.make_token(connection, now, actor=ACTOR, kind="api", name=account_name, role="administrator")
-        return made.secret
+            return administration.make_token(connection, now, actor=ACTOR, kind="api", name=TOKEN_NAME, role="administrator").secret
+    finally:
+        database.close()
+
+
+def make_sign_in_link(database_url: str, public_url: str, *, account_name: str, clock: Clock | None = None) -> str:
+    """The address that signs an account in once, within ten minutes; the account becomes an administrator's where it is missing.
+
+    For whoever can reach the database but cannot sign in. Raises as `prepare` does.
+    """
+    now = (clock or SystemClock()).now_ms()
+    database = open_database(database_url)
+    try:
+        migrate_database(database)
+        with database.begin() as connection:
+            if account.load_account(connection, account_name) is None:
+                administration.make_account(connection, account_name, now, actor=ACTOR, role="administrator")
+            made = administration.make_sign_in_link(connection, account_name, now, actor=ACTOR)
+            return f"{public_url.rstrip('/')}/sign-in?token={made.secret}"
     finally:
         database.close()

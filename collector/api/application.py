@@ -29,6 +29,7 @@ from collector.api.keys import (
     REFUSALS,
     ROUTE_ACCESS,
     SETTINGS,
+    SILENT,
     WRITER,
 )
 from collector.api.parts import Parts
@@ -107,6 +108,9 @@ def decide_access(routes: list[Route], *, metrics_open: bool) -> dict[str, Acces
 @web.middleware
 async def answer_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every error becomes a problem, or on pages what the pages make of it; what was not expected is logged and says nothing."""
+    silent = request.app.get(SILENT)
+    if silent is not None:
+        silent.discard(request.protocol)
     try:
         return await handler(request)
     except web.HTTPException as error:

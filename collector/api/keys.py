@@ -6,7 +6,7 @@ The pages (`collector/web`) use the same keys; `READER`'s methods block, so call
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableSet
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -41,6 +41,8 @@ PAGE_ACCESS: web.AppKey[dict[str, Access]] = web.AppKey("page_access")
 # How an error of a page is shown; without it (and under /v1) an error is a problem document.
 PAGE_FAULT: web.AppKey[Callable[[web.Request, Problem], Awaitable[web.StreamResponse]]] = web.AppKey("page_fault")
 
+# Connections on which no request has come yet; the listener closes those that stay silent.
+SILENT: web.AppKey[MutableSet[Any]] = web.AppKey("silent")
 # OpenAPI of every route.
 DESCRIPTION: web.AppKey[dict[str, Any]] = web.AppKey("description", dict)
 
@@ -61,6 +63,6 @@ def actor_of(request: web.Request) -> str:
 
 __all__: list[Any] = [
     "AUTH", "CATALOGUE", "CLOCK", "DESCRIPTION", "IDENTITY", "PAGE_ACCESS", "PAGE_FAULT", "PARTS",
-    "READER", "REFUSALS", "ROUTE_ACCESS", "SETTINGS", "WRITER",
+    "READER", "REFUSALS", "ROUTE_ACCESS", "SETTINGS", "SILENT", "WRITER",
     "actor_of", "identity_of",
 ]  # fmt: skip

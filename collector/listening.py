@@ -1,0 +1,79 @@
+"""The listening socket: HTTP or TLS, with time-outs for slow senders and a stop that lets running requests end."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+from aiohttp import web
+
+from collector.api.keys import SILENT
+from collector.settings import CollectorSettings
+from muster.errors import ConfigurationError, UnavailableError
+
+HEADER_SECONDS = 15.0
+KEEPALIVE_SECONDS = 75.0
+STOP_SECONDS = 10.0
+BACKLOG = 1_024
+
+
+class Listener:
+    """Serves one application on one address."""
+
+    def __init__(self, app: web.Application, settings: CollectorSettings) -> None:
+        self._settings = settings
+        self._silent: set[web.RequestHandler] = set()
+        app[SILENT] = self._silent
+        self._runner = web.AppRunner(
+            app,
+            auto_decompress=False,
+            access_log=None,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            shutdown_timeout=STOP_SECONDS,
+            handler_cancellation=False,
+        )
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> tuple[str, int]:
+        """Listen; the bound host and port. Raises UnavailableError where the address is taken, ConfigurationError for a bad certificate."""
+        host, port = self._settings.address
+        tls = make_tls(self._settings) if self._settings.has_tls else None
+        await self._runner.setup()
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(self._accept, host, port, ssl=tls, backlog=BACKLOG, reuse_address=True)
+        except OSError as error:
+            raise UnavailableError(f"cannot listen on {self._settings.listen}: {error.strerror or error}; is another collector running?") from None
+        bound = self._server.sockets[0].getsockname()
+        return str(bound[0]), int(bound[1])
+
+    async def stop(self) -> None:
+        """Take no more connections; requests under way may end."""
+        if self._server is not None:
+            self._server.close()
+        await self._runner.cleanup()
+
+    def _accept(self) -> web.RequestHandler:
+        server = self._runner.server
+        assert server is not None, "set up before it listens"
+        handler = server()
+        self._silent.add(handler)
+        asyncio.get_running_loop().call_later(HEADER_SECONDS, self._close_silent, handler)
+        return handler
+
+    def _close_silent(self, handler: web.RequestHandler) -> None:
+        """A connection whose first request's headers have not come by now holds a place for nothing."""
+        if handler in self._silent:
+            self._silent.discard(handler)
+            handler.force_close()
+
+
+def make_tls(settings: CollectorSettings) -> ssl.SSLContext:
+    """TLS 1.2 and newer with the configured certificate. Raises ConfigurationError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(f"tls_certificate {settings.tls_certificate!r} with tls_key {settings.tls_key!r} cannot be used: {error}") from None
+    return context
