@@ -1,7 +1,8 @@
-"""Requests and answers through pysnmp: v2c by its dispatcher, v3 (USM authPriv) by one engine for the whole process.
+"""Requests and answers through pysnmp: v1 and v2c by its dispatcher, v3 by one engine for the whole process.
 
-OIDs stay raw and no MIB is loaded. An engine costs 96 ms, and its local configuration grows with each target, so targets
-are taken out on close, and a second engine is made only for a user name whose secrets differ. See docs/discovery.md.
+For what the own codec lacks, and as its reference in tests (docs/decisions/0002-own-snmp-codec.md). OIDs stay raw and no MIB is loaded.
+An engine costs 96 ms, and its local configuration grows with each target, so targets are taken out on close, and a second engine is
+made only for a user name whose secrets differ.
 """
 
 from __future__ import annotations
