@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from aiohttp import web
 
 from collector.api.identity import Identity
-from collector.api.keys import CLOCK, IDENTITY, READER
+from collector.api.keys import CLOCK, IDENTITY, READER, SETTINGS
 from collector.web.asset import Assets
 from collector.web.language import choose_language, load_words
 from collector.web.view.viewpoint import Viewpoint
@@ -95,6 +95,11 @@ def visit_of(request: web.Request) -> Visit:
         assets=request.app[ASSETS],
         is_repeatable=request.method == "GET" and request.path not in UNREPEATABLE,
     )
+
+
+def origin_of(request: web.Request) -> str:
+    """Where sources find this collector: its public address, else the one that the reader's browser used."""
+    return request.app[SETTINGS].public_url.rstrip("/") or str(request.url.origin())
 
 
 async def refresh_counts(request: web.Request) -> None:

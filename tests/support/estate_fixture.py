@@ -7,6 +7,7 @@ served by a clock that stands there. Used by the tests of the pages and by `scri
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -174,10 +175,17 @@ class Sender:
         self._database = database
         self.context = context
         self._sequences: dict[tuple[str, str], int] = {}
+        self._last: dict[tuple[str, str], dict[str, Section]] = {}
+
+    def confirm(self, kind: str, name: str, at: int, **more: Any) -> None:
+        """All sections of a source as they were: their digests alone."""
+        same = {key: msgspec.structs.replace(each, items=None, relations=None) for key, each in self._last.get((kind, name), {}).items()}
+        self.send(kind, name, at, same, **more)
 
     def send(self, kind: str, name: str, at: int, sections: Mapping[str, Section] | None = None, **more: Any) -> None:
         number = self._sequences[kind, name] = self._sequences.get((kind, name), 0) + 1
         sent_at = more.pop("sent_at", None)
+        self._last.setdefault((kind, name), {}).update({key: each for key, each in (sections or {}).items() if each.items is not None})
         instance = f"{hash_name(kind + name):032x}"
         report = Report(
             source=Source(kind, name, instance, ZONE),  # type: ignore[arg-type]  # the kinds used here are ones
@@ -194,8 +202,8 @@ class Sender:
 
 
 def hash_name(text: str) -> int:
-    """A stable number of a text."""
-    return int.from_bytes(text.encode().ljust(16, b"\x5a")[:16], "big")
+    """128 stable bits of a text."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")
 
 
 def fill_estate(database: Database) -> Filled:
@@ -209,8 +217,9 @@ def fill_estate(database: Database) -> Filled:
     _report_baseline(sender)
     sender.context = later
     _report_month_of_states(sender)
-    _report_metrics(sender)
     _report_changes(sender)
+    _report_metrics(sender)
+    _confirm_all(sender)
     with database.begin() as connection:
         apply_services(connection, SERVICES, now=BEGIN + DAY, applied_by="person:kim")
     asyncio.run(_evaluate(filled))
@@ -218,16 +227,17 @@ def fill_estate(database: Database) -> Filled:
     return filled
 
 
-def host_section(host: Host, *, serial: str | None = None, kernel: str | None = None, memory_gib: int | None = None) -> Section:
+def host_section(host: Host, *, name: str = "", kernel: str | None = None, memory_gib: int | None = None) -> Section:
     attributes = {
-        "name": host.name, "hostname": host.name, "fqdn": f"{host.name}.example.org", "vendor": "Dell Inc." if "Edge" in host.model else "HPE",
-        "model": host.model, "serial": serial or host.serial, "ip": [host.address], "mac": [host.mac], "os.name": "Debian GNU/Linux",
+        "name": name or host.name, "hostname": host.name, "fqdn": f"{host.name}.example.org",
+        "vendor": "Dell Inc." if "Edge" in host.model else "HPE",
+        "model": host.model, "serial": host.serial, "ip": [host.address], "mac": [host.mac], "os.name": "Debian GNU/Linux",
         "os.version": "12 (bookworm)", "os.id": "debian", "os.kernel": kernel or host.kernel, "architecture": "x86_64", "cpu.count": host.cpus,
         "cpu.model": "AMD EPYC 7443P 24-Core Processor", "memory_bytes": (memory_gib or host.memory_gib) * GIB, "time_zone": "Europe/Berlin",
         "bios.version": "2.14.2", "virtualisation": "none", "boot_time": NOW - 21 * DAY, "chassis.type": "rack mount",
     }  # fmt: skip
     identifiers: dict[str, Any] = {
-        "machine_id": f"{hash_name(host.name):032x}", "serial": [serial or host.serial],
+        "machine_id": f"{hash_name(host.name):032x}", "serial": [host.serial],
         "dmi_uuid": f"4c4c4544-0058-4b10-8032-b9c04f4734{host.number:02d}",
         "hostname": host.name, "fqdn": f"{host.name}.example.org", "mac": [host.mac], "permanent_mac": [host.mac], "ip": [host.address],
         "ssh_host_key": [f"SHA256:{hash_name(host.name + 'key'):x}"],
@@ -356,13 +366,13 @@ def _report_metrics(sender: Sender) -> None:
         SeriesDefinition("node_load5"),
         SeriesDefinition("node_memory_MemTotal_bytes", unit="bytes"),
         SeriesDefinition("node_memory_MemAvailable_bytes", unit="bytes"),
-        *(SeriesDefinition("node_cpu_seconds_total", {"mode": mode}, "seconds", "counter") for mode in ("user", "system", "iowait")),
+        *(SeriesDefinition("node_cpu_seconds_total", {"cpu": "0", "mode": mode}, "seconds", "counter") for mode in ("user", "system", "iowait")),
         *(SeriesDefinition("node_filesystem_avail_bytes", {"mountpoint": mount}, "bytes") for mount in ("/", "/var", "/srv")),
         SeriesDefinition("node_network_receive_bytes_total", {"device": "eno1"}, "bytes", "counter"),
         SeriesDefinition("node_network_transmit_bytes_total", {"device": "eno1"}, "bytes", "counter"),
     ]
     times = list(range(NOW - SAMPLES_FOR, NOW, SAMPLES_EVERY))
-    sender.send("agent", "web-01", NOW - 3 * MINUTE, tables={"t1": definitions}, samples=[SampleBlock("t1", times, _curves(len(times)))])
+    sender.send("agent", "web-01", NOW - 20 * SECOND, tables={"t1": definitions}, samples=[SampleBlock("t1", times, _curves(len(times)))])
 
 
 def _curves(count: int) -> list[list[float | int | None]]:
@@ -376,7 +386,7 @@ def _curves(count: int) -> list[list[float | int | None]]:
     load = [round(busy(at) * 9, 2) for at in range(count)]
     smooth = [sum(load[max(0, at - 3) : at + 1]) / len(load[max(0, at - 3) : at + 1]) for at in range(count)]
     counters: dict[str, list[float | int | None]] = {}
-    for name, rate in (("user", 7.0), ("system", 1.9), ("iowait", 0.5), ("received", 24e6), ("sent", 71e6)):
+    for name, rate in (("user", 0.62), ("system", 0.17), ("iowait", 0.05), ("received", 24e6), ("sent", 71e6)):
         total = 0.0
         counters[name] = []
         for at in range(count):
@@ -408,11 +418,24 @@ def _report_changes(sender: Sender) -> None:
     sender.send("ssh", "site-berlin", NOW - 35 * MINUTE, {"host:10.20.1.77": section([item])})
     bad = msgspec.structs.replace(_only(host_section(mail)), attributes={"name": "mail-01", "memory_bytes": "32 GB"})
     sender.send("ssh", "site-berlin", NOW - 34 * MINUTE, {"host:10.20.1.41": section([msgspec.structs.replace(bad, ref="mail-01")])})
+    sender.confirm("agent", "web-01", NOW - 36 * MINUTE)
+    seen = msgspec.structs.replace(_only(host_section(by_name["web-01"], kernel=new_kernel)), ref="web-01")
+    seen = msgspec.structs.replace(seen, attributes={**seen.attributes, "os.version": "12.8", "memory_bytes": 63 * GIB})
+    sender.send("ssh", "site-berlin", NOW - 33 * MINUTE, {"host:10.20.1.11": section([seen])})
+    build = by_name["build-01"]
+    sender.send("agent", "build-02", NOW - 3 * HOUR, {"host": host_section(build, name="build-02")})
+
+
+def _confirm_all(sender: Sender) -> None:
+    """Everybody but db-02 says once more, just now, that all is as before; the clock of mail-01 is behind."""
     for host in HOSTS:
         if host.name != "db-02":
             at = NOW - 15 * SECOND - host.number * 100
-            sender.send("agent", host.name, at, sent_at=at + 290 - (94 * SECOND if host is mail else 0))
-    sender.send("snmp", "site-berlin", NOW - 4 * MINUTE, {"device:sw-core-1": _switch()})
+            sender.confirm("agent", host.name, at, sent_at=at + 290 - (94 * SECOND if host.name == "mail-01" else 0))
+    sender.confirm("agent", "db-02", NOW - 22 * MINUTE - 15 * SECOND)
+    sender.confirm("agent", "build-02", NOW - 14 * SECOND)
+    sender.confirm("ssh", "site-berlin", NOW - 30 * SECOND)
+    sender.confirm("snmp", "site-berlin", NOW - 4 * MINUTE)
 
 
 def _only(given: Section) -> Item:

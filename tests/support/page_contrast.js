@@ -2,7 +2,9 @@
   // Every text that is drawn, with the contrast between it and what lies behind it (WCAG 2.2, 1.4.3).
   const canvas = document.createElement('canvas'); canvas.width = canvas.height = 1;
   const pen = canvas.getContext('2d', {willReadFrequently: true});
-  const read = (text) => { pen.clearRect(0, 0, 1, 1); pen.fillStyle = text; pen.fillRect(0, 0, 1, 1);
+  const known = new Map();
+  const read = (text) => { if (!known.has(text)) known.set(text, paint(text)); return known.get(text); };
+  const paint = (text) => { pen.clearRect(0, 0, 1, 1); pen.fillStyle = text; pen.fillRect(0, 0, 1, 1);
     const d = pen.getImageData(0, 0, 1, 1).data; return [d[0], d[1], d[2], d[3] / 255]; };
   const over = (top, under) => [0, 1, 2].map((i) => top[i] * top[3] + under[i] * (1 - top[3])).concat([1]);
   const light = (c) => { const [r, g, b] = c.slice(0, 3).map((v) => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });

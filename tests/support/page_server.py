@@ -25,7 +25,7 @@ from tests.support.estate_fixture import Filled
 from tests.support.server import free_port
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PageServer:
     """`cookies`: of each account, by name, what signs it in."""
 

@@ -12,7 +12,7 @@ from collector.web.done import explain_refusal, load_done
 from collector.web.page import PageModule, Route
 from collector.web.rendering import respond, with_query
 from collector.web.table_export import FORMATS, ROW_LIMIT, send_table
-from collector.web.view.review import to_case
+from collector.web.view.case import to_case
 from collector.web.view.wording import N_
 from collector.web.visit import load, load_all, visit_of
 from muster.errors import ConflictError, InputError, NotFoundError

@@ -14,7 +14,7 @@ from collector.web.page import PageModule, Route
 from collector.web.rendering import respond
 from collector.web.table_export import FORMATS, ROW_LIMIT, send_table
 from collector.web.view.ci_list import SORTS, choose_columns, to_list
-from collector.web.visit import load, visit_of
+from collector.web.visit import load, origin_of, visit_of
 from muster.errors import InputError
 from muster.ports import CiSummary, Page
 
@@ -50,7 +50,7 @@ async def show(request: web.Request) -> web.Response:
         fault=fault,
         total=found.total,
         next_cursor=found.next_cursor,
-        origin=str(request.url.origin()),
+        origin=origin_of(request),
     )
 
 

@@ -10,7 +10,7 @@ from collector.api.keys import CATALOGUE
 from collector.web.page import PageModule, Route
 from collector.web.rendering import respond
 from collector.web.view.overview import to_overview
-from collector.web.visit import load, visit_of
+from collector.web.visit import load, origin_of, visit_of
 
 GROUPS_SHOWN, INCIDENTS_SHOWN = 6, 6
 OPEN_STATES = ("open", "acknowledged")
@@ -25,7 +25,7 @@ async def show(request: web.Request) -> web.Response:
         load(request, "difference_groups", limit=GROUPS_SHOWN),
     )
     page = to_overview(overview, services, incidents.items, groups.items, catalogue=request.app[CATALOGUE], viewpoint=visit.viewpoint)
-    return await respond(request, "overview.html", visit=visit, page=page, origin=str(request.url.origin()))
+    return await respond(request, "overview.html", visit=visit, page=page, origin=origin_of(request))
 
 
 PAGE = PageModule("overview", "Services now, what needs a person, the estate, recent changes", (Route("GET", "/", show),))

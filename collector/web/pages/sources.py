@@ -9,7 +9,7 @@ from collector.web.rendering import respond, with_query
 from collector.web.table_export import FORMATS, send_table
 from collector.web.view.source import to_source
 from collector.web.view.wording import N_
-from collector.web.visit import load, load_all, visit_of
+from collector.web.visit import load, load_all, origin_of, visit_of
 from muster.errors import NotFoundError
 
 SOURCES_READ = 5_000
@@ -52,7 +52,7 @@ async def show_list(request: web.Request) -> web.Response:
             for key, text in STATES.items()
             if key in {"all", state} or counts[key]
         ],
-        origin=str(request.url.origin()),
+        origin=origin_of(request),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from collector.web.view.chart import Chart
+from collector.web.view.chart import Chart, to_rates
 from collector.web.view.moment import DAY_MS, HOUR_MS
 from collector.web.view.wording import N_
 from muster.ports import SeriesView
@@ -16,9 +16,10 @@ from muster.ports import SeriesView
 # span → (milliseconds, what it is called)
 SPANS = {"1h": (HOUR_MS, N_("1 hour")), "6h": (6 * HOUR_MS, N_("6 hours")), "1d": (DAY_MS, N_("1 day")), "7d": (7 * DAY_MS, N_("7 days"))}
 CHARTS_SHOWN = 24
+PROCESSOR_SECONDS = "node_cpu_seconds_total"
 # Metrics that are read together (node_exporter's names, as the agent reports them) → the chart's title.
 TOGETHER: tuple[tuple[str, frozenset[str]], ...] = (
-    (N_("Processor time"), frozenset({"node_cpu_seconds_total"})),
+    (N_("Processor time"), frozenset({PROCESSOR_SECONDS})),
     (N_("Load"), frozenset({"node_load1", "node_load5", "node_load15"})),
     (
         N_("Memory"),
@@ -55,6 +56,8 @@ def choose_charts(series: Sequence[SeriesView]) -> list[ChartChoice]:
     by_name: dict[str, list[SeriesView]] = defaultdict(list)
     for each in series:
         by_name[each.name].append(each)
+    if PROCESSOR_SECONDS in by_name:
+        by_name[PROCESSOR_SECONDS] = average_processors(by_name[PROCESSOR_SECONDS])
     charts = []
     taken: set[str] = set()
     for title, names in TOGETHER:
@@ -65,6 +68,23 @@ def choose_charts(series: Sequence[SeriesView]) -> list[ChartChoice]:
             taken |= names
     charts += [ChartChoice(name, by_name[name]) for name in sorted(by_name) if name not in taken]
     return charts[:CHARTS_SHOWN]
+
+
+def average_processors(series: Sequence[SeriesView]) -> list[SeriesView]:
+    """Seconds of each processor and mode as the share of all processors' time in each mode, without the idle one."""
+    by_mode: dict[str, list[SeriesView]] = defaultdict(list)
+    for each in series:
+        if each.labels.get("mode") != "idle":
+            by_mode[each.labels.get("mode", "")].append(to_rates(each))
+    found = []
+    for mode, rated in sorted(by_mode.items()):
+        values: dict[int, list[float]] = defaultdict(list)
+        for each in rated:
+            for at, value in each.points:
+                values[at] += [] if value is None else [value]
+        points: list[tuple[int, float | None]] = [(at, sum(known) / len(known) if known else None) for at, known in sorted(values.items())]
+        found.append(SeriesView(name=PROCESSOR_SECONDS, labels={"mode": mode}, unit="ratio", kind="gauge", points=points))
+    return found
 
 
 def to_numbers(chart: Chart) -> dict[str, Any]:

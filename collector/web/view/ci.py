@@ -11,7 +11,7 @@ from collector.web.view.label import CiLink, StateMark, class_label, find_attrib
 from collector.web.view.moment import Moment, maybe_moment, to_moment
 from collector.web.view.value import Value, say_plain, to_value
 from collector.web.view.viewpoint import Viewpoint
-from collector.web.view.wording import CLAIM_STATES, IDENTIFIER_WORDS, LAYERS, LIFECYCLES, MODES, PRESENCES, STRENGTHS, relation_word, word
+from collector.web.view.wording import CHECKS, CLAIM_STATES, IDENTIFIER_WORDS, LAYERS, LIFECYCLES, MODES, PRESENCES, STRENGTHS, relation_word, word
 from muster.model.ci_class import ClassCatalogue
 from muster.ports import Candidate, CheckView, CiDetail, CiSummary, Fact, IdentifierView, LinkView, RelationView
 
@@ -283,7 +283,7 @@ def to_checks(checks: Sequence[CheckView], viewpoint: Viewpoint) -> list[CheckRo
     """Checks with their state."""
     return [
         CheckRow(
-            name=each.check,
+            name=word(CHECKS, each.check, viewpoint),
             state=to_state(each.state, viewpoint),
             since=to_moment(each.since, viewpoint),
             last=to_moment(each.last_at, viewpoint),

@@ -46,7 +46,7 @@ def to_contents(items: Sequence[CiSummary], class_name: str, catalogue: ClassCat
     return ContentTable(
         label=class_label(class_name, catalogue, viewpoint),
         headings=[attribute_label(class_name, name, catalogue, viewpoint) for name in names],
-        numeric=[all(_is_number(each.columns.get(name)) for each in items) for name in names],
+        numeric=[_is_numeric(name, items, class_name, catalogue) for name in names],
         rows=[
             ContentRow(
                 href=ci_path(each.number),
@@ -61,5 +61,10 @@ def to_contents(items: Sequence[CiSummary], class_name: str, catalogue: ClassCat
     )
 
 
-def _is_number(value: object) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+def _is_numeric(name: str, items: Sequence[CiSummary], class_name: str, catalogue: ClassCatalogue) -> bool:
+    """Whether a column holds numbers that are compared: not instants."""
+    attribute = find_attribute(class_name, name, catalogue)
+    if attribute is not None and attribute.type == "timestamp":
+        return False
+    values = [each.columns.get(name) for each in items]
+    return all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values)

@@ -16,6 +16,7 @@ from collector.reconcile.record import LinkEvidence
 from collector.web.view.viewpoint import Viewpoint
 from muster.ports import LinkView
 
+_INSTANCE = re.compile(r"\b(\w+/[^\s/]+)/[0-9a-f]{32}\b")
 _FIELD = re.compile(r"\\{(\w+)\\}")
 
 
@@ -33,9 +34,25 @@ def say_link(link: LinkView, viewpoint: Viewpoint) -> list[str]:
     messages = translate_messages(viewpoint)
     source = f"{link.source.kind}/{link.source.name}/{link.source.instance}"
     return [
-        render_sentence(messages.get(line.message, line.message), line.arguments, messages)
+        shorten_sources(render_sentence(messages.get(line.message, line.message), line.arguments, messages))
         for line in explain_link(evidence, source, link.ref, messages)
     ]
+
+
+def shorten_sources(sentence: str) -> str:
+    """Sources without their instances, 32 random digits that tell people nothing.
+
+    >>> shorten_sources("agent/web-01/a91f33e0c1d24b8e9f01aabbccddeeff is the only source")
+    'agent/web-01 is the only source'
+    """
+    return _INSTANCE.sub(r"\1", sentence)
+
+
+def say_veto(veto: Mapping[str, object], viewpoint: Viewpoint) -> str:
+    """Why two records were not taken for one."""
+    code = str(veto.get("code", ""))
+    arguments = {"left": str(veto.get("left", "")), "right": str(veto.get("right", ""))}
+    return shorten_sources(render_sentence(viewpoint.say(MESSAGES.get(f"veto.{code}", code)), arguments, {}))
 
 
 def render_sentence(text: str, arguments: Mapping[str, str], messages: Mapping[str, str]) -> str:
@@ -49,6 +66,7 @@ def render_sentence(text: str, arguments: Mapping[str, str], messages: Mapping[s
 
 def translate_sentence(sentence: str, viewpoint: Viewpoint) -> str:
     """An English sentence of `MESSAGES` in the reader's language; one that is not known stays as it is."""
+    sentence = shorten_sources(sentence)
     if viewpoint.words.tag == "en" or not sentence:
         return sentence
     for pattern, text in _patterns():

@@ -11,7 +11,7 @@ from collector.web.view.moment import DAY_MS, Moment, to_moment
 from collector.web.view.value import Value, to_value
 from collector.web.view.viewpoint import Viewpoint
 from collector.web.view.word_change import Piece, mark_words
-from collector.web.view.wording import CAUSES, DIFFERENCE_STATES, LAYERS, LIFECYCLES, PRESENCES, word
+from collector.web.view.wording import CAUSES, DIFFERENCE_STATES, IDENTITY_CHANGES, LAYERS, LIFECYCLES, PRESENCES, relation_word, word
 from muster.model.ci_class import ClassCatalogue
 from muster.ports import CiRef, HistoryEntry
 
@@ -64,13 +64,19 @@ def to_change(entry: HistoryEntry, catalogue: ClassCatalogue, viewpoint: Viewpoi
 def _label(entry: HistoryEntry, class_name: str, catalogue: ClassCatalogue, viewpoint: Viewpoint) -> str:
     if entry.attribute and entry.layer in {"observed", "recorded"}:
         return attribute_label(class_name, entry.attribute, catalogue, viewpoint)
-    if entry.layer in {"observed", "recorded"} and entry.old_value is None:
-        return viewpoint.say("first observed") if entry.layer == "observed" else viewpoint.say("put on record")
+    if entry.layer == "recorded":
+        return viewpoint.say("put on record") if entry.new_value else viewpoint.say("taken off record")
+    if entry.layer == "observed":
+        return viewpoint.say("first observed")
+    if entry.layer == "identity":
+        return word(IDENTITY_CHANGES, entry.attribute, viewpoint)
+    if entry.layer == "relation":
+        return relation_word("out", entry.attribute.partition(":")[0], viewpoint)
     return entry.attribute or word(LAYERS, entry.layer, viewpoint)
 
 
 def _text(entry: HistoryEntry, value: object, class_name: str, catalogue: ClassCatalogue, viewpoint: Viewpoint) -> Value | None:
-    if value is None or isinstance(value, dict):
+    if value is None or isinstance(value, dict) or (entry.layer == "recorded" and not entry.attribute):
         return None
     tables = {"presence": PRESENCES, "lifecycle": LIFECYCLES, "difference": DIFFERENCE_STATES}
     if entry.layer in tables:

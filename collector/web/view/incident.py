@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from collector.web.view.label import CiLink, service_path, to_link
 from collector.web.view.moment import Moment, maybe_moment, say_duration, to_moment
-from collector.web.view.value import say_plain
 from collector.web.view.viewpoint import Viewpoint
 from collector.web.view.wording import DELIVERY_STATES, EVENTS, INCIDENT_STATES, SEVERITIES, word
 from muster.model.ci_class import ClassCatalogue
@@ -113,15 +112,25 @@ def to_page(incident: IncidentView, catalogue: ClassCatalogue, viewpoint: Viewpo
 
 
 def to_event(event: Mapping[str, Any], viewpoint: Viewpoint) -> EventRow:
-    """What is known of an event beside its type, sequence, time and actor becomes its detail."""
-    rest = {key: value for key, value in event.items() if key not in {"type", "sequence", "at", "actor"} and isinstance(value, str | int | float)}
+    """One entry; its detail is what a reader asks next: how bad it was, and why it ended."""
+    details = []
+    if event.get("severity"):
+        priority = f"P{event['priority']}" if event.get("priority") else ""
+        details.append(f"{word(SEVERITIES, event['severity'], viewpoint)} {priority}".strip())
+    if event.get("is_flapping"):
+        details.append(viewpoint.say("flapping"))
+    details += [str(event[name]) for name in ("resolution_reason", "note", "reason") if event.get(name)]
     return EventRow(
         at=to_moment(int(event["at"]), viewpoint),
         text=word(EVENTS, event.get("type", ""), viewpoint),
         type=str(event.get("type", "")).removeprefix("incident."),
-        actor=str(event.get("actor") or "").removeprefix("person:"),
-        detail=say_plain(rest, viewpoint),
+        actor=_actor(str(event.get("actor") or ""), viewpoint),
+        detail=" · ".join(details),
     )
+
+
+def _actor(actor: str, viewpoint: Viewpoint) -> str:
+    return viewpoint.say("the engine") if actor == "engine" else actor.removeprefix("person:")
 
 
 def to_delivery(delivery: DeliveryView, viewpoint: Viewpoint) -> DeliveryRow:
@@ -135,6 +144,6 @@ def to_delivery(delivery: DeliveryView, viewpoint: Viewpoint) -> DeliveryRow:
         attempts=delivery.attempts,
         created=to_moment(delivery.created_at, viewpoint),
         delivered=maybe_moment(delivery.delivered_at, viewpoint),
-        next=to_moment(delivery.next_attempt_at, viewpoint) if delivery.state == "pending" else None,
+        next=to_moment(max(delivery.next_attempt_at, viewpoint.now), viewpoint) if delivery.state == "pending" else None,
         answer=delivery.last_answer or "",
     )

@@ -15,7 +15,7 @@ from collector.web.view.service import Tile, to_tile
 from collector.web.view.viewpoint import Viewpoint
 from collector.web.view.wording import CASE_KINDS, word
 from muster.model.ci_class import ClassCatalogue
-from muster.ports import DifferenceGroup, IncidentView, Overview, ServiceView
+from muster.ports import DifferenceGroup, HistoryEntry, IncidentView, Overview, ServiceView
 
 _WORST_FIRST = ("down", "degraded", "unknown", "up")
 
@@ -95,7 +95,7 @@ def to_overview(
         sources=_sources(overview),
         outbox_dead=overview.outbox.get("dead", 0),
         outbox_pending=overview.outbox.get("pending", 0),
-        changes=to_changes(overview.recent, catalogue, viewpoint),
+        changes=to_changes([each for each in overview.recent if not _is_link(each)], catalogue, viewpoint),
         is_empty=not counts,
     )
 
@@ -111,6 +111,11 @@ def to_class_count(name: str, presences: dict[str, int], catalogue: ClassCatalog
 def _is_part(name: str, catalogue: ClassCatalogue) -> bool:
     found = catalogue.get(name)
     return found is not None and found.is_dependent
+
+
+def _is_link(entry: HistoryEntry) -> bool:
+    """That a record was linked says nothing beside the line that tells what it brought."""
+    return entry.layer == "identity" and entry.attribute == "link"
 
 
 def _sources(overview: Overview) -> SourceCount:

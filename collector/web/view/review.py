@@ -13,19 +13,9 @@ from collector.web.view.moment import Moment, maybe_moment, say_short, to_moment
 from collector.web.view.value import Value, say_plain, to_value
 from collector.web.view.viewpoint import Viewpoint
 from collector.web.view.word_change import Piece, mark_words
-from collector.web.view.wording import (
-    CASE_KINDS,
-    CASE_QUESTIONS,
-    DECISIONS,
-    DIFFERENCE_KINDS,
-    DIFFERENCE_SENTENCES,
-    DIFFERENCE_STATES,
-    N_,
-    RISKS,
-    word,
-)
+from collector.web.view.wording import DECISIONS, DIFFERENCE_KINDS, DIFFERENCE_SENTENCES, DIFFERENCE_STATES, RISKS, word
 from muster.model.ci_class import ClassCatalogue
-from muster.ports import CaseView, DecisionView, DifferenceGroup, DifferenceView, Fact
+from muster.ports import DecisionView, DifferenceGroup, DifferenceView, Fact
 
 
 class GroupRow(Struct, frozen=True):
@@ -106,24 +96,12 @@ class DifferenceRow(Struct, frozen=True):
     id: str
     token: str
     name: str
+    label: str
     owner: str
     old: str
     new: str
     age: str
     is_chosen: bool
-
-
-class CaseRow(Struct, frozen=True):
-    """A case that waits for a person: the question in words, and the evidence by name."""
-
-    id: str
-    kind: str
-    question: str
-    members: list[CiLink]
-    facts: list[tuple[str, str]]
-    opened: Moment
-    is_open: bool
-    actions: list[tuple[str, str]]
 
 
 class DoneBar(Struct, frozen=True):
@@ -174,6 +152,7 @@ def to_difference_row(difference: DifferenceView, chosen: str | None, catalogue:
         id=difference.id,
         token=difference.observed_token,
         name=difference.ci.name or f"#{difference.ci.number}",
+        label=viewpoint.pick(difference.label, difference.attribute) if is_change else word(DIFFERENCE_KINDS, difference.kind, viewpoint),
         owner=difference.owner.name if difference.owner else "",
         old=to_value(difference.recorded, viewpoint, attribute=attribute).text if is_change else "",
         new=to_value(difference.observed, viewpoint, attribute=attribute).text if is_change else "",
@@ -249,30 +228,6 @@ def to_sides(recorded: Any, observed: Any, viewpoint: Viewpoint) -> tuple[Side, 
     right = "" if observed is None else to_value(observed, viewpoint).text
     pieces = mark_words(left, right)
     return Side(pieces[0], [], is_missing=recorded is None), Side(pieces[1], [], is_missing=observed is None)
-
-
-# What may be decided on a kind of case, the usual answer first.
-_IDENTITY = {"same": N_("They are one"), "different": N_("They are different"), "dismiss": N_("It is nothing")}
-_CONFIRM = {"confirm": N_("It is so"), "dismiss": N_("It is nothing")}
-_ACTIONS_OF = {
-    **dict.fromkeys(("ambiguity", "clone", "duplicate", "contradiction"), _IDENTITY),
-    "mass_loss": {"release": N_("They are really gone"), "dismiss": N_("It is nothing")},
-}
-
-
-def to_case(case: CaseView, catalogue: ClassCatalogue, viewpoint: Viewpoint) -> CaseRow:
-    """One case; at most 20 members and 12 pieces of evidence are shown."""
-    facts = [(name.replace("_", " "), say_plain(value, viewpoint)[:240]) for name, value in case.evidence.items() if value not in (None, "", [], {})]
-    return CaseRow(
-        id=case.id,
-        kind=word(CASE_KINDS, case.kind, viewpoint),
-        question=word(CASE_QUESTIONS, case.kind, viewpoint),
-        members=[to_link(each, catalogue, viewpoint) for each in case.members[:20]],
-        facts=facts[:12],
-        opened=to_moment(case.opened_at, viewpoint),
-        is_open=case.state == "open",
-        actions=[(action, viewpoint.say(text)) for action, text in _ACTIONS_OF.get(case.kind, _CONFIRM).items()],
-    )
 
 
 def to_done(decision: DecisionView, viewpoint: Viewpoint) -> DoneBar:

@@ -14,7 +14,7 @@ from collector.web.view.figure import say_percent, say_target, to_fraction
 from collector.web.view.label import StateMark, ci_path, service_path, to_state
 from collector.web.view.moment import Moment, maybe_moment, say_duration, say_minute, to_moment
 from collector.web.view.viewpoint import Viewpoint
-from collector.web.view.wording import VERDICTS, WINDOWS, word
+from collector.web.view.wording import CHECKS, VERDICTS, WINDOWS, word
 from muster.instant import parse_instant
 from muster.ports import ServiceView
 
@@ -243,7 +243,7 @@ def to_branches(tree: Mapping[str, Any], viewpoint: Viewpoint, depth: int = 0) -
         state=to_state(str(tree.get("state", "unknown")), viewpoint),
         reason=str(tree.get("reason") or ""),
         href=href,
-        checks=", ".join(tree.get("checks") or []),
+        checks=", ".join(word(CHECKS, each, viewpoint) for each in tree.get("checks") or []),
         kind=kind,
     )
     return [own, *(branch for child in children for branch in to_branches(child, viewpoint, depth + 1))]

@@ -74,7 +74,7 @@ def to_source(source: SourceView, viewpoint: Viewpoint) -> SourceRow:
         version=source.software_version,
         last_report=maybe_moment(source.last_report_at, viewpoint),
         sequence="—" if source.last_sequence is None else f"{source.last_sequence:,}",
-        offset=say_offset(source.clock_offset_ms, viewpoint),
+        offset=say_offset(-source.clock_offset_ms, viewpoint),  # the store counts the collector's clock minus the source's
         is_skewed=abs(source.clock_offset_ms) > OFFSET_LIMIT_MS,
         rejected=source.rejected_total,
         records=source.record_count,
@@ -85,7 +85,7 @@ def to_source(source: SourceView, viewpoint: Viewpoint) -> SourceRow:
 
 
 def say_offset(offset_ms: int, viewpoint: Viewpoint) -> str:
-    """How far the source's clock is before (+) or behind (−) the collector's."""
+    """How far the source's clock is ahead of (+) or behind (−) the collector's."""
     if offset_ms == 0:
         return "0"
     return f"{'+' if offset_ms > 0 else '−'}{say_duration(abs(offset_ms), viewpoint)}"

@@ -112,6 +112,7 @@ IDENTIFIER_WORDS = {
     "sysname": N_("system name"),
     "ip": "IP",
     "number": N_("number"),
+    "name": N_("name"),
     "url": "URL",
 }
 SECTION_STATUSES = {"ok": N_("complete"), "partial": N_("in part"), "failed": N_("failed"), "skipped": N_("skipped")}
@@ -152,6 +153,24 @@ LAYERS = {
     "presence": N_("presence"),
     "lifecycle": N_("lifecycle"),
     "identity": N_("identity"),
+}
+# What changed of an identity, by the attribute that its history names.
+IDENTITY_CHANGES = {
+    "": N_("became known"),
+    "class": N_("class refined"),
+    "link": N_("record linked"),
+    "redirect_to": N_("merged into another"),
+    "merged_from": N_("took another in"),
+    "owner": N_("moved to another host"),
+    "content": N_("contents moved"),
+}
+CHECKS = {
+    "reachability": N_("reachability"),
+    "agent_heartbeat": N_("agent heartbeat"),
+    "icmp": N_("ping"),
+    "listening": N_("listening"),
+    "systemd_unit": N_("systemd unit"),
+    "database": N_("database"),
 }
 CAUSES = {"report": N_("report"), "decision": N_("decision"), "rule": N_("rule"), "operation": N_("operation")}
 DECISIONS = {

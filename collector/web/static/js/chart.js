@@ -29,7 +29,7 @@
 
   function say(value, unit) {
     if (value === null || value === undefined) return "—";
-    if (unit === "ratio") return (value * 100).toPrecision(3) + " %";
+    if (unit === "ratio") return Number((value * 100).toPrecision(3)) + " %";
     const binary = unit === "bytes";
     const step = binary ? 1024 : 1000;
     const names = binary ? [" B", " KiB", " MiB", " GiB", " TiB"] : ["", " k", " M", " G", " T"];
@@ -52,7 +52,7 @@
       tzDate: function (seconds) { return uPlot.tzDate(new Date(seconds * 1000), box.dataset.zone); },
       cursor: { drag: { x: true, y: false }, sync: { key: "ci" } },
       legend: { show: true, live: true },
-      scales: { y: data.unit === "ratio" ? { range: [0, 1] } : { range: function (_, low, high) { return [Math.min(low, 0), high > 0 ? high * 1.05 : 1]; } } },
+      scales: { y: data.unit === "ratio" ? { range: function (_, low, high) { return [0, high > 1 ? high * 1.05 : 1]; } } : { range: function (_, low, high) { return [Math.min(low, 0), high > 0 ? high * 1.05 : 1]; } } },
       axes: [
         Object.assign({ size: 30, values: function (_, at) { return at.map(function (each) { return clock(each, at[at.length - 1] - at[0], box.dataset.zone); }); } }, axis),
         Object.assign({ size: 64, incrs: data.unit === "bytes" ? BINARY : undefined, values: function (_, all) { return all.map(function (each) { return say(each, data.unit); }); } }, axis),

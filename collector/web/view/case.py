@@ -1,0 +1,66 @@
+"""Cases: the question in words, what speaks for and against, and what may be decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from collector.web.view.explanation import say_veto
+from collector.web.view.label import CiLink, to_link
+from collector.web.view.moment import Moment, to_moment
+from collector.web.view.value import say_plain
+from collector.web.view.viewpoint import Viewpoint
+from collector.web.view.wording import CASE_KINDS, CASE_QUESTIONS, IDENTIFIER_WORDS, N_, word
+from muster.model.ci_class import ClassCatalogue
+from muster.ports import CaseView
+
+EVIDENCE_SHOWN = 16
+# What may be decided on a kind of case, the usual answer first.
+_IDENTITY = {"same": N_("They are one"), "different": N_("They are different"), "dismiss": N_("It is nothing")}
+_CONFIRM = {"confirm": N_("It is so"), "dismiss": N_("It is nothing")}
+_ACTIONS_OF = {
+    **dict.fromkeys(("ambiguity", "clone", "duplicate", "contradiction"), _IDENTITY),
+    "mass_loss": {"release": N_("They are really gone"), "dismiss": N_("It is nothing")},
+}
+
+
+class CaseRow(Struct, frozen=True):
+    """A case that waits for a person: the question in words, and the evidence by name."""
+
+    id: str
+    kind: str
+    question: str
+    members: list[CiLink]
+    facts: list[tuple[str, str]]
+    opened: Moment
+    is_open: bool
+    actions: list[tuple[str, str]]
+
+
+def to_case(case: CaseView, catalogue: ClassCatalogue, viewpoint: Viewpoint) -> CaseRow:
+    """One case; at most 20 members and 12 pieces of evidence are shown."""
+    return CaseRow(
+        id=case.id,
+        kind=word(CASE_KINDS, case.kind, viewpoint),
+        question=word(CASE_QUESTIONS, case.kind, viewpoint),
+        members=[to_link(each, catalogue, viewpoint) for each in case.members[:20]],
+        facts=list(_evidence(case.evidence, viewpoint))[:EVIDENCE_SHOWN],
+        opened=to_moment(case.opened_at, viewpoint),
+        is_open=case.state == "open",
+        actions=[(action, viewpoint.say(text)) for action, text in _ACTIONS_OF.get(case.kind, _CONFIRM).items()],
+    )
+
+
+def _evidence(evidence: Mapping[str, Any], viewpoint: Viewpoint) -> Iterator[tuple[str, str]]:
+    """What speaks in a case, by name: shared identifiers, then what stands against it, then the rest as it is."""
+    for each in evidence.get("identifiers") or []:
+        if isinstance(each, Mapping):
+            yield word(IDENTIFIER_WORDS, each.get("identifier", ""), viewpoint), str(each.get("value", ""))
+    for each in evidence.get("vetoes") or []:
+        if isinstance(each, Mapping):
+            yield viewpoint.say("Against it"), say_veto(each, viewpoint)
+    for name, value in evidence.items():
+        if name not in {"identifiers", "vetoes"} and value not in (None, "", [], {}):
+            yield name.replace("_", " "), say_plain(value, viewpoint)[:240]
