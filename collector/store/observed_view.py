@@ -137,8 +137,9 @@ def save_search_values(edit: Edit, subjects: Iterable[tuple[StoredCi, Mapping[st
     rows: dict[tuple[str, str, str], dict[str, str]] = {}
     known: list[str] = []
     for ci, effective, recorded in subjects:
-        if ci.id not in edit.made_ids or ci.recorded_hash is not None:
+        if ci.id not in edit.made_ids or ci.id in edit.searched_ids:
             known.append(ci.id)
+        edit.searched_ids.add(ci.id)
         attributes = edit.class_of(ci.ci_class).attributes
         values = {**recorded, **effective}
         named = {name: value for name, value in values.items() if name in attributes and attributes[name].indexed and not attributes[name].sensitive}

@@ -49,6 +49,14 @@ def test_a_first_report_makes_a_host_with_its_contents(estate: Estate) -> None:
     assert estate.differences() == [("new_ci", "web01", "", "open")]
 
 
+def test_part_with_nothing_to_record_goes_on_record_with_its_host(database: Database) -> None:
+    """A listener whose process the agent may not see has indexed values and no governed one."""
+    estate = Estate(database, Context(CATALOGUE, initial_discovery="agent/web01"))
+    listener = item("sock", "listening_service", owner="host", attributes={"protocol": "tcp", "address": "0.0.0.0", "port": 2024})
+    estate.send("agent/web01/1", {"host": section(item("host", "server", hostname="web01", serial="S1")), "listener": section(listener)})
+    assert estate.rows(select(ci.c.ci_class, ci.c.is_recorded).order_by(ci.c.ci_class)) == [("listening_service", True), ("server", True)]
+
+
 def test_the_installations_own_host_goes_on_record_by_a_policy_that_shows(database: Database) -> None:
     estate = Estate(database, Context(CATALOGUE, initial_discovery="agent/web01"))
     estate.send("agent/web01/a1", {"host": section(HOST), "packages": section(package("nginx"))})
