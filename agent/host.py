@@ -18,6 +18,8 @@ READ_LIMIT_BYTES = 32 * 1_048_576
 _KEPT_LIMIT_BYTES = 1_048_576
 _KEPT_STEP_BYTES = 16_384
 _KEPT_FILES = 256
+# A sandboxed service sees a mount table of its own, in which all is read-only; the first process shows the host's to those who may.
+MOUNT_FILES = ("/proc/1/mountinfo", "/proc/self/mountinfo")
 
 
 class System(Protocol):

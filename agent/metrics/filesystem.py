@@ -1,4 +1,4 @@
-"""Space and inodes of mounted file systems, from /proc/self/mountinfo (proc(5)) and statvfs(3). Linux."""
+"""Space and inodes of mounted file systems, from /proc/<pid>/mountinfo (proc(5)) and statvfs(3). Linux."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from agent.host import Host
+from agent.host import MOUNT_FILES, Host
 from agent.metric import Collector, Family, Sample
 from muster.facts.mountinfo import REMOTE_TYPES, Mount, parse_mountinfo
 
@@ -39,7 +39,7 @@ def _parse(content: bytes) -> tuple[Mount, ...]:
 
 def read_filesystem(host: Host) -> Iterator[Sample]:
     """By mount; a remote file system is shown without sizes, because asking one whose server is gone blocks for ever."""
-    for mount in _parse(host.read_kept("/proc/self/mountinfo") or b""):
+    for mount in _parse(next((content for file in MOUNT_FILES if (content := host.read_kept(file))), b"")):
         labels = (mount.device, mount.type, mount.mount_point)
         yield _READ_ONLY.name, labels, int("ro" in mount.options)
         if mount.type in REMOTE_TYPES:
