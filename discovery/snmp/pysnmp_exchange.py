@@ -156,7 +156,9 @@ class _UserExchange:
     async def _send(self, generator: Any, oids: Sequence[Oid], *bulk: int) -> Response:
         future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
 
-        def receive(_engine: Any, _handle: Any, indication: Any, status: Any, index: Any, varbinds: Any, _context: Any) -> None:
+        def receive(*answer: Any) -> None:
+            """Engine, request handle, indication, status, index, bindings and our own context."""
+            _, _, indication, status, index, varbinds, _ = answer
             if future.done():
                 return
             if indication:
