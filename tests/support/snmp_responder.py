@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import re
 import socket
 import subprocess
 import sys
@@ -21,7 +20,6 @@ from pathlib import Path
 Oid = tuple[int, ...]
 END_OF_MIB_VIEW, NO_SUCH_INSTANCE = 130, 129
 MAXIMUM_ANSWER_BYTES = 60_000
-_OCTET = re.compile(rb"\n?([0-9A-Fa-f]{2})")
 
 
 @dataclass(frozen=True)

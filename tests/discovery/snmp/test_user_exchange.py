@@ -37,6 +37,7 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snmpd]:
         f'createUser {name_of(digest, cipher)} {digest} "authpass123" {cipher} "privpass123"\nrouser {name_of(digest, cipher)} authpriv .1\n'
         for digest, cipher in PAIRS
     )
+    users += 'createUser cisco SHA "authpass123" AES-256-C "privpass123"\nrouser cisco authpriv .1\n'
     users += 'createUser halfway SHA-256 "authpass123"\nrouser halfway authnopriv .1\ncreateUser open\nrouser open noauth .1\n'
     with running_snmpd(tmp_path_factory.mktemp("snmpd"), system_name="v3-box", extra=users) as running:
         yield running
@@ -54,6 +55,11 @@ async def read_name(port: int, user: User) -> object:
 @pytest.mark.parametrize(("digest", "cipher"), PAIRS)
 async def test_every_protocol_is_spoken(agent: Snmpd, digest: AuthenticationProtocol, cipher: PrivacyProtocol) -> None:
     assert await read_name(agent.port, User(name_of(digest, cipher), "authpass123", "privpass123", digest, cipher)) == b"v3-box"
+
+
+async def test_the_key_extension_of_cisco_is_spoken_through_pysnmp(agent: Snmpd) -> None:
+    facts = await discover(agent.port, User("cisco", "authpass123", "privpass123", "SHA", "AES-256-C"))
+    assert (facts.system.name, facts.faults) == ("v3-box", {})
 
 
 @pytest.mark.parametrize("user", [User("halfway", "authpass123"), User("open")])
