@@ -93,7 +93,8 @@ class Resident:
         if has_changed:
             self._changed.add(LISTENER_SECTION)
         at = self._clock.now_ms()
-        states = self.board.observe(at, listeners=listeners, is_running=self._is_running, is_fresh=False)
+        # A state names an item, so the first inventory goes before the first state.
+        states = self.board.observe(at, listeners=listeners, is_running=self._is_running, is_fresh=False) if self.inventories_total else []
         has_table = collection.table.digest != self._told_table
         if self._store(at, collection=collection, has_table=has_table, states=states, keeps=len(states) > 1):
             self._told_table = collection.table.digest
