@@ -56,22 +56,22 @@ def to_sections(facts: DeviceFacts, *, interval_seconds: int = 600) -> dict[str,
         "filesystem": ("host_resources",),
     }
     key = host.removeprefix("snmp:")
-    found = {f"{kind}:{key}": _section(items[kind], [], _reason(facts, mibs[kind], kind), interval_seconds) for kind in items}
+    found = {f"{kind}:{key}": _section(items[kind], None, _reason(facts, mibs[kind], kind), interval_seconds) for kind in items}
     found[f"neighbour:{key}"] = _section([], _relations(facts, host), _reason(facts, ("lldp", "cdp", "interface"), ""), interval_seconds)
     return found
 
 
-def _section(items: list[Item], relations: list[RelationClaim], reason: str, interval_seconds: int) -> Section:
+def _section(items: list[Item], relations: list[RelationClaim] | None, reason: str, interval_seconds: int) -> Section:
     kept = items[:ITEM_LIMIT]
     if len(kept) < len(items):
         reason = f"{len(items) - len(kept)} of {len(items)} items left out" + (f"; {reason}" if reason else "")
     return Section(
-        digest=digest_section(kept, relations),
+        digest=digest_section(kept, relations or ()),
         complete=not reason,
         reason=reason or None,
         interval_seconds=interval_seconds,
         items=kept,
-        relations=relations or None,
+        relations=relations,
     )
 
 

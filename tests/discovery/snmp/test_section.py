@@ -168,9 +168,14 @@ def test_a_port_heard_by_cdp_is_named_as_its_device_names_it() -> None:
     assert [(each.remote_port, each.remote_port_id) for each in found] == [("Te1/1/4", "TenGigabitEthernet1/1/4"), ("mgmt0", "mgmt0")]
 
 
+def test_the_last_neighbour_that_leaves_ends_its_relation() -> None:
+    """No relations would say nothing of them; an empty list says that there are none."""
+    assert (section(replace(BASE, interfaces=PORTS), "neighbour").relations, section(BASE, "host").relations) == ([], None)
+
+
 def test_a_neighbour_without_any_name_is_no_relation() -> None:
     nameless = (Neighbour("lldp", "Gi0/1", remote_port="eth0"), Neighbour("lldp", "Gi0/2", system_name="localhost", remote_port="eth0"))
-    assert section(replace(BASE, interfaces=PORTS, neighbours=nameless), "neighbour").relations is None
+    assert section(replace(BASE, interfaces=PORTS, neighbours=nameless), "neighbour").relations == []
 
 
 def test_octets_counted_in_32_bits_on_a_fast_link_are_no_sample() -> None:
