@@ -61,7 +61,7 @@ def add_nouns() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; the process's exit code."""
     is_debug = "--debug" in arguments
-    if arguments[:1] != ["up"]:
+    if arguments[:1] != ["up"] and not app.registered_groups:
         add_nouns()
     command = typer.main.get_command(app)
     try:

@@ -27,6 +27,7 @@ class Action(enum.StrEnum):
     SAME = "same"
     DIFFERENT = "different"
     RELEASE = "release"
+    CONFIRM = "confirm"
     DISMISS = "dismiss"
 
 
@@ -57,7 +58,8 @@ def show(case: CaseArgument, output: OutputOption = Output.TABLE, url: UrlOption
 def resolve(
     case: CaseArgument,
     action: Annotated[
-        Action, typer.Argument(help="same or different: what these records are; release: the loss is real; dismiss: nothing to decide.")
+        Action,
+        typer.Argument(help="same or different: what the records are; release: the loss is real; confirm: it is as the case says; dismiss: nothing."),
     ],
     reason: Annotated[str, typer.Option("--reason", help="Why; kept with the decision.")] = "",
     output: OutputOption = Output.TABLE,

@@ -129,9 +129,7 @@ def render_columns(rows: Sequence[Sequence[str]]) -> str:
 def render_value(value: Any, output: Output) -> str:
     """JSON or YAML."""
     if output is Output.YAML:
-        import yaml
-
-        return str(yaml.safe_dump(value, allow_unicode=True, sort_keys=False))
+        return _render_yaml(value)
     return _CONTROL.sub(
         lambda found: found.group() if found.group() == "\n" else f"\\u{ord(found.group()):04x}", json.dumps(value, indent=2, ensure_ascii=False)
     )
@@ -184,6 +182,20 @@ def exit_code(error: MusterError) -> int:
         (ConflictError, EXIT_CONFLICT),
     )
     return next((code for kind, code in kinds if isinstance(error, kind)), EXIT_REFUSED)
+
+
+def _render_yaml(value: Any) -> str:
+    """Text with control characters in quotes, as escapes: plain YAML would fold some of them."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """For this one call: representers are kept by class."""
+
+    def represent(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if _CONTROL.search(text) else None)
+
+    Dumper.add_representer(str, represent)
+    return str(yaml.dump(value, Dumper=Dumper, allow_unicode=True, sort_keys=False))
 
 
 def _defuse(text: str) -> str:
