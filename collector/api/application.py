@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.metadata
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,6 +15,7 @@ from collector.api.access import check_access
 from collector.api.authentication import Authenticator
 from collector.api.description import describe_api
 from collector.api.fault import render_problem, to_problem
+from collector.api.idempotency import Repeats, answer_repeats
 from collector.api.identity import Access
 from collector.api.keys import (
     AUTH,
@@ -27,12 +27,14 @@ from collector.api.keys import (
     PARTS,
     READER,
     REFUSALS,
+    REPEATS,
     ROUTE_ACCESS,
     SETTINGS,
     SILENT,
     WRITER,
 )
 from collector.api.parts import Parts
+from collector.api.rate import Bucket, Rate
 from collector.api.resource.report import INTAKE, Intake
 from collector.api.route import Resource, Route
 from collector.settings import CollectorSettings
@@ -47,6 +49,8 @@ from muster.plugins import load_plugins
 log = structlog.get_logger(__name__)
 REPORTS_PATH = "/v1/reports"
 FORM_LIMIT_BYTES = 1_048_576
+REFUSALS_LOGGED = Rate(per_second=1 / 60, burst=3)  # of one address for one reason; all are counted
+REFUSAL_LOG: web.AppKey[Bucket] = web.AppKey("refusal_log", Bucket)
 API_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -71,11 +75,11 @@ class Ground:
 
 def make_app(ground: Ground, parts: Parts) -> web.Application:
     """The application, not yet listening. Bodies must reach it as they came: run it with `auto_decompress=False`."""
-    app = web.Application(middlewares=[answer_faults, check_access], client_max_size=FORM_LIMIT_BYTES)
+    app = web.Application(middlewares=[answer_faults, check_access, answer_repeats], client_max_size=FORM_LIMIT_BYTES)
     app[READER], app[WRITER], app[CLOCK] = ground.reader, ground.writer, ground.clock
     app[CATALOGUE], app[SETTINGS], app[AUTH] = ground.catalogue, ground.settings, ground.authenticator
-    app[PARTS], app[REFUSALS] = parts, ground.refusals
-    app[PAGE_ACCESS], app[INTAKE] = {}, Intake(app)
+    app[PARTS], app[REFUSALS], app[REFUSAL_LOG] = parts, ground.refusals, Bucket(REFUSALS_LOGGED, ground.clock)
+    app[PAGE_ACCESS], app[INTAKE], app[REPEATS] = {}, Intake(app), Repeats()
     routes = load_routes()
     app[ROUTE_ACCESS] = decide_access(routes, metrics_open=ground.settings.metrics_open)
     for route in routes:
@@ -116,21 +120,21 @@ async def answer_faults(request: web.Request, handler: Handler) -> web.StreamRes
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        fault: BaseException = error
-    except (web.RequestPayloadError, ConnectionResetError) as error:
-        log.debug("body_broken_off", path=request.path, reason=str(error))
-        fault = web.HTTPBadRequest(reason="the body broke off or is malformed")
-    except MusterError as error:
-        fault = error
-    except asyncio.CancelledError:
-        raise
+        return await _answer_fault(request, error)
+    except (web.RequestPayloadError, ConnectionResetError):
+        return await _answer_fault(request, web.HTTPBadRequest(reason="the body broke off or is malformed"))
     except Exception as error:
-        log.exception("request_failed", method=request.method, path=request.path)
-        fault = error
+        if not isinstance(error, MusterError):
+            log.exception("request_failed", method=request.method, path=request.path)
+        return await _answer_fault(request, error)
+
+
+async def _answer_fault(request: web.Request, fault: Exception) -> web.StreamResponse:
     problem, headers, more = to_problem(fault)
     if request.path == REPORTS_PATH:
         request.app[REFUSALS][problem.code or str(problem.status)] += 1
-        log.info("report_refused", status=problem.status, reason=problem.detail, path=problem.path, peer=request.remote)
+        if request.app[REFUSAL_LOG].take(f"{request.remote} {problem.code}") == 0:  # a source that errs goes on erring
+            log.info("report_refused", status=problem.status, reason=problem.detail, path=problem.path, peer=request.remote)
     show = request.app.get(PAGE_FAULT)
     if show is not None and is_page(request.path):
         return await show(request, problem)

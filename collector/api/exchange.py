@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from collector.api.fault import MediaTypeError, PreconditionMissingError, TimeExceededError
-from collector.api.keys import SETTINGS
+from collector.api.keys import BODY, SETTINGS
 from muster.document import suggest
 from muster.errors import InputError, TooLargeError, quote
 from muster.instant import parse_instant
@@ -34,6 +34,11 @@ async def read_body(request: web.Request, kind: type[T], *, limit: int = JSON_BO
 
 async def read_bytes(request: web.Request, *, limit: int) -> bytes:
     """The body as it came, at most `limit` bytes. Raises TooLargeError, TimeExceededError."""
+    known: bytes | None = request.get(BODY)
+    if known is not None:
+        if len(known) > limit:
+            raise TooLargeError(f"the body is over {limit} bytes", limit_bytes=limit)
+        return known
     if request.content_length is not None and request.content_length > limit:
         raise TooLargeError(f"the body has {request.content_length} bytes, the limit is {limit}", limit_bytes=limit)
     received = bytearray()

@@ -105,4 +105,6 @@ def _headers_of(error: MusterError, status: int) -> dict[str, str]:
 
 
 def _members_of(error: MusterError) -> dict[str, Any]:
+    if isinstance(error, DocumentError):
+        return {"file": error.file, "line": error.line}
     return {"limit_bytes": error.limit_bytes} if isinstance(error, TooLargeError) else {}

@@ -19,6 +19,7 @@ from muster.model.ci_class import ClassCatalogue
 
 if TYPE_CHECKING:
     from collector.api.authentication import Authenticator
+    from collector.api.idempotency import Repeats
     from collector.api.parts import Parts
     from collector.settings import CollectorSettings
     from muster.wire.problem import Problem
@@ -43,10 +44,14 @@ PAGE_FAULT: web.AppKey[Callable[[web.Request, Problem], Awaitable[web.StreamResp
 
 # Connections on which no request has come yet; the listener closes those that stay silent.
 SILENT: web.AppKey[MutableSet[Any]] = web.AppKey("silent")
+# Answers to writes with an Idempotency-Key.
+REPEATS: web.AppKey[Repeats] = web.AppKey("repeats")
 # OpenAPI of every route.
 DESCRIPTION: web.AppKey[dict[str, Any]] = web.AppKey("description", dict)
 
 IDENTITY: web.RequestKey[Identity | None] = web.RequestKey("identity")
+# The body as it came, where something had to read it before the handler.
+BODY: web.RequestKey[bytes] = web.RequestKey("body", bytes)
 
 
 def identity_of(request: web.Request) -> Identity:
@@ -62,7 +67,7 @@ def actor_of(request: web.Request) -> str:
 
 
 __all__: list[Any] = [
-    "AUTH", "CATALOGUE", "CLOCK", "DESCRIPTION", "IDENTITY", "PAGE_ACCESS", "PAGE_FAULT", "PARTS",
-    "READER", "REFUSALS", "ROUTE_ACCESS", "SETTINGS", "SILENT", "WRITER",
+    "AUTH", "BODY", "CATALOGUE", "CLOCK", "DESCRIPTION", "IDENTITY", "PAGE_ACCESS", "PAGE_FAULT", "PARTS",
+    "READER", "REFUSALS", "REPEATS", "ROUTE_ACCESS", "SETTINGS", "SILENT", "WRITER",
     "actor_of", "identity_of",
 ]  # fmt: skip
