@@ -26,6 +26,11 @@ EXIT_REFUSED, EXIT_USAGE, EXIT_NOT_FOUND, EXIT_FORBIDDEN, EXIT_UNREACHABLE, EXIT
 EXIT_FAULT = 70  # EX_SOFTWARE of sysexits(3)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _FORMULA = re.compile(r"[=+\-@\t\r]")
+_COLOURS = {
+    **dict.fromkeys(("up", "met", "active", "seen"), "green"),
+    **dict.fromkeys(("down", "breached", "critical", "absent"), "red"),
+    **dict.fromkeys(("degraded", "undetermined", "high", "major", "stale"), "yellow"),
+}
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 
 
@@ -113,7 +118,7 @@ def write_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, has_h
         for place, heading in enumerate(headings):
             table.add_column(heading, style=None if has_heading or place else "bold", overflow="fold")
         for row in rows:
-            table.add_row(*(escape(clean(each)) for each in row))
+            table.add_row(*(_colour(escape(clean(each)), each) for each in row))
         Console(highlight=False).print(table)
         return
     write(render_columns([headings, *rows] if has_heading else rows))
@@ -182,6 +187,12 @@ def exit_code(error: MusterError) -> int:
         (ConflictError, EXIT_CONFLICT),
     )
     return next((code for kind, code in kinds if isinstance(error, kind)), EXIT_REFUSED)
+
+
+def _colour(shown: str, text: str) -> str:
+    """Words of state and verdict in the colour that people know; the word itself stays."""
+    colour = _COLOURS.get(text.partition(":")[0])
+    return f"[{colour}]{shown}[/{colour}]" if colour else shown
 
 
 def _render_yaml(value: Any) -> str:

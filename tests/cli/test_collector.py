@@ -106,6 +106,18 @@ def test_service_is_planned_applied_exported_and_its_figure_recomputed_elsewhere
     assert shown["result"] == json.loads(again.out)
 
 
+def test_kept_figure_is_what_its_exported_case_gives(office: Office) -> None:
+    office.report("book-1", states={"book-1": "up"})
+    office.run("service", "apply", str(write_service(office, "books", "book-1")))
+    for _ in range(2):
+        office.report("book-1", states={"book-1": "down"})
+    eventually(lambda: office.read("service", "show", "books")["state"] == "down", what="the service down")
+    figure = office.read("service", "show", "books")["figures"]["month_to_date"]
+    case = office.run("availability", "export", "books", "--from", render_instant(figure["from"]), "--to", render_instant(figure["to"]))
+    result = compute(json.loads(case.out))
+    assert {name: figure[name] for name in result} == result
+
+
 def test_component_goes_down_and_its_incident_is_taken(office: Office) -> None:
     office.report("cash-1", states={"cash-1": "up"})
     office.run("service", "apply", str(write_service(office, "till", "cash-1")))
