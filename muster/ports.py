@@ -129,6 +129,8 @@ class RelationView(Struct, frozen=True):
     valid_from: int
     valid_to: int | None
     claim: dict[str, Any] = {}
+    own: CiRef | None = None  # the part of the CI that has it; None: the CI itself
+    other_owner: CiRef | None = None  # of a part at the other end
 
 
 class HistoryEntry(Struct, frozen=True):

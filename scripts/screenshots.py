@@ -73,12 +73,12 @@ def pictures(only: str | None) -> Iterator[tuple[str, str, str, str, str]]:
 
 
 def prepare(page: Page) -> None:
-    """What a reader would have opened: a fact's sources, the next group."""
+    """What a reader would have opened: a fact's sources, another group."""
     if page.locator(".fact-table details").count():
         page.locator(".fact-table details").first.evaluate("each => { each.open = true; }")
     if page.locator("[data-group]").count() > 2:
-        page.keyboard.press("j")
-        page.keyboard.press("j")
+        page.locator("[data-group]").nth(2).click()
+        page.wait_for_url("**/review?group=*")
         page.wait_for_load_state("networkidle")
 
 
@@ -89,15 +89,10 @@ def quantise(png: bytes) -> bytes:
     for at in range(0, len(pixels), 3):
         colour = pixels[at : at + 3]
         counts[colour] = counts.get(colour, 0) + 1
-    if len(counts) > 256:
-        kept = [colour for colour, _ in sorted(counts.items(), key=lambda each: -each[1])[:256]]
-        nearest: dict[bytes, int] = {colour: place for place, colour in enumerate(kept)}
-        for colour in counts:
-            if colour not in nearest:
-                nearest[colour] = min(range(256), key=lambda place: sum((a - b) ** 2 for a, b in zip(kept[place], colour, strict=True)))
-    else:
-        kept = list(counts)
-        nearest = {colour: place for place, colour in enumerate(kept)}
+    kept = choose_palette(counts)
+    nearest = {colour: place for place, colour in enumerate(kept)}
+    for colour in counts.keys() - nearest.keys():
+        nearest[colour] = min(range(len(kept)), key=lambda place: sum((a - b) ** 2 for a, b in zip(kept[place], colour, strict=True)))
     rows = bytearray()
     for row in range(height):
         start = row * width * 3
@@ -111,6 +106,15 @@ def quantise(png: bytes) -> bytes:
         + _chunk(b"IDAT", zlib.compress(bytes(rows), 9))
         + _chunk(b"IEND", b"")
     )
+
+
+def choose_palette(counts: dict[bytes, int]) -> list[bytes]:
+    """At most 256 colours: the commonest of each region of the colour space, so that a small red badge stays red, then the commonest."""
+    ordered = sorted(counts, key=lambda each: -counts[each])
+    regions: dict[tuple[int, ...], bytes] = {}
+    for colour in ordered:
+        regions.setdefault(tuple(part >> 5 for part in colour), colour)
+    return list(dict.fromkeys([*list(regions.values())[:200], *ordered]))[:256]
 
 
 def read_rgb(png: bytes) -> tuple[int, int, bytes]:

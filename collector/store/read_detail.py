@@ -18,6 +18,7 @@ from collector.store.read_fact import load_facts
 from collector.store.read_service import services_by_ci
 from collector.store.reading import Reading, load_refs, load_source_refs
 from collector.store.schema import check_state, ci, identity_claim, relation, section, source, source_record
+from collector.store.witness import last_seen_at
 from muster.ports import CheckView, CiDetail, CiRef, IdentifierView, LinkView, RelationView, SourceRef
 
 _evidence = msgspec.msgpack.Decoder(LinkEvidence)
@@ -65,12 +66,6 @@ def _is_fresh(reading: Reading, record: Any) -> bool:
     return not record.is_absent and record.state != "revoked" and reading.is_fresh(confirmed_at, record.interval_seconds)
 
 
-def _observed_at(record: Any) -> int:
-    """A complete section that was confirmed has seen all that it holds again."""
-    is_seen = record.complete and not record.misses and record.confirmed_at is not None
-    return max(record.observed_at, record.confirmed_at) if is_seen else int(record.observed_at)
-
-
 def _observations(reading: Reading, records: Sequence[Any]) -> list[Observation]:
     contents = load_contents(reading.connection, (bytes(each.content_hash) for each in records))
     return [
@@ -78,7 +73,7 @@ def _observations(reading: Reading, records: Sequence[Any]) -> list[Observation]
             record_id=each.id,
             source=SourceKey(each.kind, each.name, each.instance, each.zone),
             ref=each.ref,
-            observed_at=_observed_at(each),
+            observed_at=each.changed_at if _is_fresh(reading, each) else last_seen_at(each),
             confirmed_at=each.confirmed_at if each.confirmed_at is not None else each.observed_at,
             is_fresh=_is_fresh(reading, each),
             attributes=contents.get(bytes(each.content_hash), {}).get("attributes", {}),
@@ -149,6 +144,30 @@ def _relations(reading: Reading, ci_id: str) -> list[RelationView]:
         pending = bytes(row.claim_hash) if other is None else b""
         grouped[row.type, "out" if is_out else "in", other, row.qualifier, row.side, pending].append(row)
     return [_relation(key, members, others, sources) for key, members in grouped.items()]
+
+
+def load_part_relations(reading: Reading, key: str) -> list[RelationView]:
+    """Relations in force of a CI's parts to what is no part of it, such as its ports' links. Raises NotFoundError."""
+    row = find_row(reading, key)
+    parts_of_it = select(ci.c.id).where(ci.c.owner_ci_id == row.id)
+    touches = or_(relation.c.from_ci_id.in_(parts_of_it), relation.c.to_ci_id.in_(parts_of_it))
+    query = select(relation).where(touches, relation.c.valid_to.is_(None)).order_by(relation.c.type, relation.c.id).limit(RELATION_LIMIT)
+    rows = reading.connection.execute(query).all()
+    ends = {each for found in rows for each in (found.from_ci_id, found.to_ci_id) if each is not None}
+    owner_query = select(ci.c.id, ci.c.owner_ci_id).where(ci.c.id.in_(sorted(ends)))
+    owner_of: dict[str, str | None] = {found.id: found.owner_ci_id for found in reading.connection.execute(owner_query)} if ends else {}
+    refs = load_refs(reading.connection, [*ends, *owner_of.values()])
+    sources = load_source_refs(reading.connection, (found.source_id for found in rows))
+    views = []
+    for found in rows:
+        is_out = owner_of.get(found.from_ci_id) == row.id
+        own, other = (found.from_ci_id, found.to_ci_id) if is_out else (found.to_ci_id, found.from_ci_id)
+        if owner_of.get(other or "") == row.id:
+            continue
+        word = (found.type, "out" if is_out else "in", other, found.qualifier, found.side, b"")
+        view = _relation(word, [found], refs, sources)
+        views.append(msgspec.structs.replace(view, own=refs.get(own), other_owner=refs.get(owner_of.get(other or "") or "")))
+    return views
 
 
 def _relation(key: tuple[Any, ...], rows: Sequence[Any], others: Mapping[str, CiRef], sources: Mapping[int, SourceRef]) -> RelationView:

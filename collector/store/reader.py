@@ -41,6 +41,7 @@ from muster.ports import (
     IncidentView,
     Overview,
     Page,
+    RelationView,
     SeriesView,
     ServiceView,
     SourceView,
@@ -109,6 +110,11 @@ class Reader:
         """One CI as lists show it."""
         with self._database.connect() as connection:
             return read_ci.load_summary(self._on(connection), key)
+
+    def part_relations(self, key: str) -> list[RelationView]:
+        """Relations of a CI's parts to what is no part of it, such as the links of its ports."""
+        with self._database.connect() as connection:
+            return read_detail.load_part_relations(self._on(connection), key)
 
     def list_contents(
         self, key: str, ci_class: str, *, query: str = "", cursor: str | None = None, limit: int = DEFAULT_LIMIT, sort: str = "name"

@@ -32,8 +32,9 @@ def add_pages(app: web.Application) -> None:
         for route in module.routes:
             app.router.add_route(route.method, route.path, route.handler)
             access[f"{route.method} {route.path}"] = route.access
-    app.router.add_get(STATIC_ROUTE, send_asset)
-    access[f"GET {STATIC_ROUTE}"] = "open"
+    served = app.router.add_get(STATIC_ROUTE, send_asset).resource
+    assert served is not None, "a route that was just added has its resource"
+    access[f"GET {served.canonical}"] = "open"
     app[PAGE_FAULT] = show_fault
     app.on_response_prepare.append(add_page_headers)
 

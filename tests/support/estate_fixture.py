@@ -321,7 +321,8 @@ def _switch() -> Section:
     }  # fmt: skip
     identifiers: dict[str, Any] = {"serial": ["FCW2233L0AB"], "chassis_id": "70:1f:53:aa:10:00", "sysname": "sw-core-1", "ip": ["10.20.0.2"]}
     relations = [
-        RelationClaim("connected_to", f"if:Gi1/0/{number}", Endpoint({"mac": host.mac}, "interface")) for number, host in enumerate(HOSTS, 1)
+        RelationClaim("connected_to", f"if:Gi1/0/{number}", Endpoint({"mac": host.mac, "name": "eno1"}, "interface"))
+        for number, host in enumerate(HOSTS, 1)
     ]
     return section([Item("sw-core-1", "network_device", identifiers, attributes), *ports], relations, interval_seconds=21_600)
 

@@ -26,7 +26,8 @@ def test_reader_is_led_back_after_signing_in_and_out_again(person: str, pages: P
     watched = visit(who=None)
     watched.open("/cis?q=class:server")
     assert watched.page.url.startswith(f"{pages.url}/sign-in")
-    assert (watched.violations(), watched.foreign, watched.low_contrast(), watched.naming_faults()) == ([], [], [], [])
+    assert (watched.violations(), watched.foreign, watched.console, watched.low_contrast(), watched.naming_faults()) == ([], [], [], [], [])
+    assert watched.page.evaluate("document.styleSheets[0].cssRules.length") > 100, "style needs no session"
     watched.page.fill("input[name=name]", person)
     watched.page.fill("input[name=password]", "wrong")
     watched.page.keyboard.press("Enter")

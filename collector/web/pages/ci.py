@@ -12,10 +12,11 @@ from collector.web.page import PageModule, Route
 from collector.web.rendering import respond, with_query
 from collector.web.table_export import FORMATS, ROW_LIMIT, send_table
 from collector.web.view.as_at import list_instants, parse_local, to_as_at
-from collector.web.view.ci import to_all_identifiers, to_checks, to_facts, to_relations, to_why
+from collector.web.view.ci import to_all_identifiers, to_checks, to_facts, to_why
 from collector.web.view.content import to_contents
 from collector.web.view.history import to_changes
 from collector.web.view.incident import to_row
+from collector.web.view.relation import to_relations
 from collector.web.view.review import to_difference_row
 from collector.web.view.wording import LAYERS
 from collector.web.visit import load, load_all
@@ -37,7 +38,8 @@ async def show_facts(request: web.Request) -> web.Response:
 
 async def show_relations(request: web.Request) -> web.Response:
     frame = await load_frame(request, "relations")
-    rows = to_relations(frame.detail.relations, request.app[CATALOGUE], frame.visit.viewpoint)
+    found = [*frame.detail.relations, *await load(request, "part_relations", request.match_info["key"])]
+    rows = to_relations(found, request.app[CATALOGUE], frame.visit.viewpoint)
     return await _respond(request, frame, "ci_relations.html", relations=rows)
 
 

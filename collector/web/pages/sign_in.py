@@ -14,7 +14,7 @@ from collector.web.view.wording import N_
 from collector.web.visit import visit_of
 from muster.errors import AuthenticationError
 
-USED_LINK = N_("This link has been used or has expired. Make a new one with “muster user link”, or sign in by name.")
+USED_LINK = N_('This link has been used or has expired. Make a new one with "muster user link", or sign in by name.')
 TOO_MANY = N_("Too many tries. Wait a minute, then try again.")
 WRONG = N_("The name or the password is wrong.")
 

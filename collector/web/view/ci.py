@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from collector.web.view.explanation import say_link, translate_sentence
-from collector.web.view.label import CiLink, StateMark, class_label, find_attribute, service_path, source_text, to_link, to_state
+from collector.web.view.label import CiLink, StateMark, class_label, find_attribute, review_query, service_path, source_text, to_link, to_state
 from collector.web.view.moment import Moment, maybe_moment, to_moment
-from collector.web.view.value import Value, say_plain, to_value
+from collector.web.view.value import Value, to_value
 from collector.web.view.viewpoint import Viewpoint
-from collector.web.view.wording import CHECKS, CLAIM_STATES, IDENTIFIER_WORDS, LAYERS, LIFECYCLES, MODES, PRESENCES, STRENGTHS, relation_word, word
+from collector.web.view.wording import CHECKS, CLAIM_STATES, IDENTIFIER_WORDS, LIFECYCLES, MODES, PRESENCES, STRENGTHS, word
 from muster.model.ci_class import ClassCatalogue
-from muster.ports import Candidate, CheckView, CiDetail, CiSummary, Fact, IdentifierView, LinkView, RelationView
+from muster.ports import Candidate, CheckView, CiDetail, CiSummary, Fact, IdentifierView, LinkView
 
 # Kinds that never identify alone are shown after those that may.
 _STRENGTH_ORDER = ("strong", "medium", "weak", "locator", "")
@@ -74,19 +74,6 @@ class LinkRow(Struct, frozen=True):
     sentences: list[str]
 
 
-class RelationRow(Struct, frozen=True):
-    """One relation. `other` None: the other end is not known yet, and `claim` says what was claimed."""
-
-    text: str
-    other: CiLink | None
-    claim: str
-    qualifier: str
-    side: str
-    side_text: str
-    sources: str
-    since: Moment
-
-
 class ContentCount(Struct, frozen=True):
     name: str
     label: str
@@ -128,6 +115,7 @@ class CiHead(Struct, frozen=True):
     is_recorded: bool
     is_provisional: bool
     open_differences: int
+    review_query: str
     contents: list[ContentCount]
     relation_count: int
     redirected_from: list[str]
@@ -161,6 +149,7 @@ def to_head(detail: CiDetail, catalogue: ClassCatalogue, viewpoint: Viewpoint) -
         is_recorded=summary.is_recorded,
         is_provisional=summary.is_provisional,
         open_differences=summary.open_differences,
+        review_query=review_query(summary.number, summary.id),
         contents=sorted(contents, key=lambda each: (-each.count, each.label)),
         relation_count=len(detail.relations),
         redirected_from=detail.redirected_from,
@@ -259,24 +248,6 @@ def _link(link: LinkView, viewpoint: Viewpoint) -> LinkRow:
 def to_all_identifiers(detail: CiDetail, catalogue: ClassCatalogue, viewpoint: Viewpoint) -> list[IdentifierRow]:
     """Also those that may not identify, with the reason."""
     return [to_identifier(each, detail.summary.ci_class, catalogue, viewpoint) for each in detail.identifiers]
-
-
-def to_relations(relations: Sequence[RelationView], catalogue: ClassCatalogue, viewpoint: Viewpoint) -> list[RelationRow]:
-    """In the order of their words, then of the other end."""
-    rows = [
-        RelationRow(
-            text=relation_word(each.direction, each.type, viewpoint),
-            other=None if each.other is None else to_link(each.other, catalogue, viewpoint),
-            claim=say_plain(each.claim, viewpoint),
-            qualifier=each.qualifier,
-            side=each.side,
-            side_text=word(LAYERS, each.side, viewpoint),
-            sources=", ".join(source_text(source) for source in each.sources),
-            since=to_moment(each.valid_from, viewpoint),
-        )
-        for each in relations
-    ]
-    return sorted(rows, key=lambda each: (each.text, each.other.name if each.other else "~"))
 
 
 def to_checks(checks: Sequence[CheckView], viewpoint: Viewpoint) -> list[CheckRow]:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from collector.web.view.label import StateMark, ci_path, class_label, find_attribute, to_state
+from collector.web.view.label import StateMark, ci_path, class_label, find_attribute, review_query, to_state
 from collector.web.view.moment import Moment, maybe_moment
 from collector.web.view.value import to_value
 from collector.web.view.viewpoint import Viewpoint
@@ -59,6 +59,7 @@ class CiRow(Struct, frozen=True):
     href: str
     name: str
     number: int
+    review_query: str
     is_recorded: bool
     is_provisional: bool
     owner: tuple[str, str] | None
@@ -112,6 +113,7 @@ def to_row(ci: CiSummary, columns: Sequence[str], catalogue: ClassCatalogue, vie
         href=ci_path(ci.number),
         name=ci.name or f"#{ci.number}",
         number=ci.number,
+        review_query=review_query(ci.number, ci.id),
         is_recorded=ci.is_recorded,
         is_provisional=ci.is_provisional,
         owner=None if ci.owner is None else (ci_path(ci.owner.number), ci.owner.name),

@@ -13,10 +13,13 @@ import msgspec
 
 from collector.reconcile.explain import MESSAGES, explain_link
 from collector.reconcile.record import LinkEvidence
+from collector.web.view.moment import say_exact
 from collector.web.view.viewpoint import Viewpoint
+from muster.instant import parse_instant
 from muster.ports import LinkView
 
 _INSTANCE = re.compile(r"\b(\w+/[^\s/]+)/[0-9a-f]{32}\b")
+_INSTANT = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _FIELD = re.compile(r"\\{(\w+)\\}")
 
 
@@ -66,7 +69,7 @@ def render_sentence(text: str, arguments: Mapping[str, str], messages: Mapping[s
 
 def translate_sentence(sentence: str, viewpoint: Viewpoint) -> str:
     """An English sentence of `MESSAGES` in the reader's language; one that is not known stays as it is."""
-    sentence = shorten_sources(sentence)
+    sentence = _INSTANT.sub(lambda found: say_exact(parse_instant(found.group()), viewpoint), shorten_sources(sentence))
     if viewpoint.words.tag == "en" or not sentence:
         return sentence
     for pattern, text in _patterns():

@@ -60,6 +60,11 @@ def ci_path(number: int) -> str:
     return f"/cis/{number}"
 
 
+def review_query(number: int, ci_id: str) -> str:
+    """What the queue is filtered by for a CI and its contents."""
+    return f"number:{number} OR owner_id:{ci_id}"
+
+
 def service_path(service_id: str) -> str:
     return f"/services/{quote(service_id, safe='')}"
 

@@ -1,0 +1,65 @@
+"""Relations of a configuration item and of its parts, as rows of one table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from collector.web.view.label import CiLink, source_text, to_link
+from collector.web.view.moment import Moment, to_moment
+from collector.web.view.value import say_plain
+from collector.web.view.viewpoint import Viewpoint
+from collector.web.view.wording import LAYERS, relation_word, word
+from muster.model.ci_class import ClassCatalogue
+from muster.ports import RelationView
+
+
+class RelationRow(Struct, frozen=True):
+    """One relation. `own`: the part that has it. `other` None: the other end is not known yet, and `claim` says what was claimed."""
+
+    own: CiLink | None
+    text: str
+    other: CiLink | None
+    other_owner: CiLink | None
+    claim: str
+    qualifier: str
+    side: str
+    side_text: str
+    sources: str
+    since: Moment
+
+
+def to_relations(relations: Sequence[RelationView], catalogue: ClassCatalogue, viewpoint: Viewpoint) -> list[RelationRow]:
+    """The CI's own first, then those of its parts; in the order of their words, then of the other end."""
+    rows = [
+        RelationRow(
+            own=None if each.own is None else to_link(each.own, catalogue, viewpoint),
+            other_owner=None if each.other_owner is None else to_link(each.other_owner, catalogue, viewpoint),
+            text=relation_word(each.direction, each.type, viewpoint),
+            other=None if each.other is None else to_link(each.other, catalogue, viewpoint),
+            claim=say_plain(each.claim, viewpoint),
+            qualifier=each.qualifier,
+            side=each.side,
+            side_text=word(LAYERS, each.side, viewpoint),
+            sources=", ".join(source_text(source) for source in each.sources),
+            since=to_moment(each.valid_from, viewpoint),
+        )
+        for each in relations
+    ]
+    return sorted(rows, key=_place)
+
+
+def natural_key(text: str) -> list[tuple[int, int, str]]:
+    """Sorts ports as people count them.
+
+    >>> sorted(["Gi1/0/10", "Gi1/0/9"], key=natural_key)
+    ['Gi1/0/9', 'Gi1/0/10']
+    """
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part.casefold()) for part in re.findall(r"\d+|\D+", text)]
+
+
+def _place(row: RelationRow) -> tuple[bool, str, list[tuple[int, int, str]], list[tuple[int, int, str]]]:
+    own = row.own.name if row.own else ""
+    return row.own is not None, row.text, natural_key(own), natural_key(row.other.name if row.other else "~")
