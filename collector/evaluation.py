@@ -24,6 +24,7 @@ from collector.incidents.outbox import Transaction
 from collector.incidents.rule import SHIPPED_RULES
 from collector.incidents.signal import derive_conditions
 from collector.incidents.target_document import ConfiguredTarget
+from collector.lasting_fault import LastingFault
 from collector.service_figure import Case, FigureCache, ServiceEngine, build_subject
 from collector.service_record import StoredDefinition
 from collector.service_standing import Catalogue, Standing, assess_components, assess_service, resolve_catalogue
@@ -88,6 +89,7 @@ class Evaluation:
         self._settings = settings or EvaluationSettings()
         self._started_at = surroundings.clock.now_ms()
         self._wake = asyncio.Event()
+        self._fault = LastingFault("evaluation")
         self._caches: dict[str, FigureCache] = {}
         self._catalogue = Catalogue()
         self._figures_at = float("-inf")
@@ -104,8 +106,9 @@ class Evaluation:
             self._wake.clear()
             try:
                 await self.evaluate()
-            except Exception:
-                log.exception("evaluation_failed")
+                self._fault.end()
+            except Exception as error:
+                self._fault.note(error)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.every_seconds):
                     await self._wake.wait()

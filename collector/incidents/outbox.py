@@ -25,6 +25,7 @@ from collector.incidents.incident import to_test_change
 from collector.incidents.retry import SCHEDULE_SECONDS, decide_next_attempt
 from collector.incidents.state_target import render_open
 from collector.incidents.target_document import ConfiguredTarget, by_id
+from collector.lasting_fault import LastingFault
 from collector.store import outbox as store
 from collector.store.outbox import Announcement, Claim
 from muster.clock import Clock
@@ -76,6 +77,7 @@ class Outbox:
         self._announcement = announcement or Announcement()
         self._random = randomness or random.SystemRandom()
         self._wake = asyncio.Event()
+        self._fault = LastingFault("outbox")
         self._targets = by_id(targets)
         self._breakers: dict[str, Breaker] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -135,8 +137,8 @@ class Outbox:
         try:
             await self._transaction(lambda connection: store.release_leases(connection, self._settings.holder))
             await self._bury_unknown()
-        except Exception:
-            log.exception("outbox_begin_failed")
+        except Exception as error:
+            self._fault.note(error)
             return False
         return True
 
@@ -145,9 +147,10 @@ class Outbox:
         try:
             claims = await self._claim()
             refreshes = [each for each in self._targets.values() if self._is_refresh_due(each)]
-        except Exception:
-            log.exception("outbox_read_failed")  # the database is away: it is tried again
+        except Exception as error:
+            self._fault.note(error)
             return 0
+        self._fault.end()
         for claim in claims:
             self._start(claim.target, self._deliver(claim))
         for configured in refreshes:
@@ -264,8 +267,8 @@ class Outbox:
         before = self._clock.now_ms() - self._settings.retention_ms
         try:
             await self._transaction(lambda connection: store.prune_deliveries(connection, before))
-        except Exception:
-            log.exception("outbox_prune_failed")
+        except Exception as error:
+            self._fault.note(error)
 
     async def _bury_unknown(self) -> None:
         await self._transaction(lambda connection: store.bury_unknown(connection, list(self._targets)))

@@ -44,8 +44,8 @@ class CollectorProcess:
     def start(self, *, is_awaited: bool = True) -> None:
         """Start it, and wait until it is ready."""
         command = [
-            *self.before, sys.executable, "-m", "collector", "--listen", f"127.0.0.1:{self.port}", "--database", self.database,
-            "--state-directory", str(self.folder / "state"), "--reports-per-second", "0", "--log-format", "json",
+            *self.before, sys.executable, "-P", "-m", "muster", "collector", "--listen", f"127.0.0.1:{self.port}", "--database", self.database,
+            "--state-directory", str(self.folder / "state"), "--reports-per-second", "0", "--evaluation-seconds", "1", "--log-format", "json",
         ]  # fmt: skip
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import errno
+import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from collector.store.engine import Database, open_database
-from tests.conftest import missing
+from tests.conftest import ROOT, missing
 from tests.support.api_client import Answered
 from tests.support.postgresql_server import Cluster
 from tests.support.server import eventually
@@ -18,6 +21,7 @@ from tests.trust.collector_process import CollectorProcess, now_ms, prepare_stor
 from tests.trust.story import load_sequences
 
 DISK_KIB = 6 * 1024
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 class Source:
@@ -52,8 +56,9 @@ class Source:
 def check_log(collector: CollectorProcess) -> None:
     words = collector.log.read_text(encoding="utf-8")
     assert "Traceback" not in words
-    assert "store_write_failed" in words
-    assert "store_write_recovered" in words
+    events = [json.loads(line)["event"] for line in words.splitlines()]
+    assert {"store_write_failed", "duty_failed"} & set(events)
+    assert {"store_write_recovered", "duty_recovered"} & set(events)
 
 
 def test_a_full_disk_puts_reports_off_until_there_is_room(tmp_path: Path) -> None:
@@ -70,12 +75,13 @@ def test_a_full_disk_puts_reports_off_until_there_is_room(tmp_path: Path) -> Non
         source = Source(collector, token)
         assert source.is_accepted()
         fill(inside / "filler")
-        eventually(source.is_put_off, what="a report being put off")
-        eventually(lambda: collector.readiness() == 503, what="/readyz turning red")
+        eventually(lambda: source.is_put_off() and collector.readiness() == 503, what="reports being put off and /readyz red")
         (inside / "filler").unlink()
         eventually(source.is_accepted, what="reports being taken again")
         eventually(lambda: collector.readiness() == 200, what="/readyz turning green")
-        assert held(f"sqlite:///{inside}/store.db") == source.accepted
+        command = ["nsenter", "--user", "--mount", "--target", str(collector.process.pid), sys.executable, "-P", "-m", "tests.trust.journal"]
+        journal = subprocess.run([*command, collector.database], cwd=ROOT, env=ENVIRONMENT, check=True, capture_output=True, text=True, timeout=30)
+        assert [int(each) for each in journal.stdout.split()] == source.accepted
         check_log(collector)
 
 
@@ -122,6 +128,7 @@ def test_a_dead_database_puts_reports_off_until_it_is_back(cluster: Cluster, tmp
             eventually(source.is_accepted, what="reports being taken again")
             eventually(lambda: collector.readiness() == 200, what="/readyz turning green")
             assert held(url) == source.accepted
+            eventually(lambda: "recovered" in collector.words(), what="the log telling of the end")
             check_log(collector)
     finally:
         cluster.remove()
