@@ -22,6 +22,7 @@ KINDS: tuple[SourceKind, ...] = ("snmp", "ssh", "sweep")
 WRITE_SECONDS = 1.0
 SEND_SECONDS = 1.0
 FINAL_SEND_SECONDS = 3.0
+TOLD_REFUSALS = 1000
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}\Z")
 
 
@@ -46,6 +47,7 @@ class Delivery:
         self._software_version = software_version
         self._reporters: dict[tuple[SourceKind, str], Reporter] = {}
         self._failing: set[SourceName] = set()
+        self._refused: set[tuple[SourceName, str]] = set()
 
     @property
     def reporters(self) -> list[Reporter]:
@@ -114,7 +116,11 @@ class Delivery:
             self._log("error", "send_failed", source=_text(reporter.source), reason=str(error))
             return
         for refusal in outcome.refusals[:10]:
-            self._log("warning", "part_refused", source=_text(reporter.source), path=refusal.path, reason=refusal.reason)
+            # Told once: what a collector refuses of one report it refuses of the next.
+            is_new = (reporter.source, refusal.reason) not in self._refused and len(self._refused) < TOLD_REFUSALS
+            self._refused.add((reporter.source, refusal.reason))
+            level = "warning" if is_new else "debug"
+            self._log(level, "part_refused", source=_text(reporter.source), path=refusal.path, reason=refusal.reason, total=reporter.rejected_total)
 
     def _write(self, reporter: Reporter) -> None:
         """Spool what is queued; a disk that refuses is told when it begins and when it ends."""

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from discovery.credential import CredentialDocument, Login, SnmpV2cDocument, SnmpV3Document, SshDocument, to_login, to_snmp
 from discovery.device import DiscoveredDevice
@@ -49,6 +50,14 @@ class Instruments:
     snmp_seconds: float = 2.0
     snmp_retries: int = 1
     ssh_limits: SshLimits = field(default_factory=SshLimits)
+    _turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+
+    def turn(self, address: str) -> asyncio.Lock:
+        """Held while a device is asked over SNMP or SSH: it never has two of our conversations at once."""
+        lock = self._turns.get(address)
+        if lock is None:
+            lock = self._turns[address] = asyncio.Lock()
+        return lock
 
 
 async def probe(address: str, checks: Sequence[str], instruments: Instruments) -> dict[str, Answer]:
@@ -66,10 +75,11 @@ async def inquire(address: str, job: Job, instruments: Instruments, *, name: str
     if icmp is not None and icmp.is_up is None:
         finding.failures["icmp_not_permitted"] = icmp.reason
     documents = job.credentials_for(address)
-    if "snmp" in job.probes:
-        await _inquire_snmp(finding, job, [each for each in documents if not isinstance(each, SshDocument)], instruments)
-    if "ssh" in job.probes:
-        await _inquire_ssh(finding, job, [each for each in documents if isinstance(each, SshDocument)], instruments, expects_ssh=expects_ssh)
+    async with instruments.turn(address):
+        if "snmp" in job.probes:
+            await _inquire_snmp(finding, job, [each for each in documents if not isinstance(each, SshDocument)], instruments)
+        if "ssh" in job.probes:
+            await _inquire_ssh(finding, job, [each for each in documents if isinstance(each, SshDocument)], instruments, expects_ssh=expects_ssh)
     if not finding.is_alive:
         finding.failures = {"no_answer": "; ".join(answer.reason for answer in finding.answers.values()), **_not_usual(finding.failures)}
     return finding

@@ -140,7 +140,7 @@ class MetricsPoll:
         if document is None or isinstance(document, SshDocument):
             return False
         interval = self._job.metrics_seconds or 300
-        async with places:
+        async with places, self._instruments.turn(target.address):
             at = self._instruments.clock.now_ms()
             try:
                 facts = await fetch_snmp(target.address, document, self._instruments)

@@ -85,7 +85,7 @@ class Survey:
                 places.release()
 
         async with asyncio.TaskGroup() as group:
-            async for address, name in self._targets(job, tally):
+            async for address, name in self._targets(job, tally, seen):
                 if address in seen:
                     tally.total -= 1
                     continue
@@ -96,11 +96,13 @@ class Survey:
         self.book.keep_only(job.id, seen)
         return tally
 
-    async def _targets(self, job: Job, tally: Tally) -> AsyncIterator[tuple[str, str]]:
-        """Names first, so that an address that is also named keeps its name."""
+    async def _targets(self, job: Job, tally: Tally, seen: set[str]) -> AsyncIterator[tuple[str, str]]:
+        """Names first, so that an address that is also named keeps its name; `seen` gets what is known of a name without an address."""
         for name in job.targets.names:
             addresses = await self.resolve(name)
             if not addresses:
+                # A name server's outage is no reason to stop polling what the name stood for.
+                seen.update(target.address for target in self.book.of_job(job.id) if target.name == name)
                 self._miss(job, name, "name_unresolved", f"{name}: the name has no address; check it or the name server", tally)
                 continue
             allowed = [address for address in addresses if not job.targets.excludes(address)]

@@ -77,22 +77,27 @@ def host_name(host: str, port: int) -> str:
 
 
 class HostKeyStore:
-    """The known keys of all files; safe to use from several threads."""
+    """The known keys of all files, read again when one of them has changed; safe to use from several threads."""
 
     def __init__(self, own_file: Path, others: Sequence[Path] = ()) -> None:
         """Read the files; an absent one is empty. Raises ConfigurationError where one cannot be read."""
         self._own_file = own_file
+        self._files = (own_file, *others)
         self._lock = threading.Lock()
-        self._lines = [line for path in (own_file, *others) for line in parse_known_hosts(_read(path))]
+        self._signature: object = None
+        self._lines: list[KnownHost] = []
+        self._refresh()
 
     def types_for(self, hosts: Sequence[str]) -> list[str]:
-        """The key types known of a host: what to ask it for first."""
+        """The key types known of a host: what to ask it for first. Raises ConfigurationError where a file cannot be read."""
         with self._lock:
+            self._refresh()
             return list(dict.fromkeys(line.key.type for line in self._lines if not line.is_revoked and any(line.names(host) for host in hosts)))
 
     def judge(self, hosts: Sequence[str], key: HostKey) -> tuple[Verdict, list[str]]:
         """What is known of a host's key, and the fingerprints that are known instead."""
         with self._lock:
+            self._refresh()
             lines = [line for line in self._lines if any(line.names(host) for host in hosts)]
             if any(line.is_revoked and line.key.blob == key.blob for line in self._lines):
                 return "revoked", []
@@ -137,7 +142,13 @@ class HostKeyStore:
                     os.fsync(file.fileno())
             except OSError as error:
                 raise ConfigurationError(f"{self._own_file} cannot be written: {error.strerror}; a host key is trusted only when kept") from None
-            self._lines.append(KnownHost(tuple(hosts), key))
+            self._refresh()
+
+    def _refresh(self) -> None:
+        signature = [_stamp(path) for path in self._files]
+        if signature != self._signature:
+            self._lines = [line for path in self._files for line in parse_known_hosts(_read(path))]
+            self._signature = signature
 
 
 def _parse_line(line: str) -> KnownHost | None:
@@ -168,6 +179,14 @@ def _is_hash_of(pattern: str, host: str) -> bool:
     except (binascii.Error, ValueError):
         return False
     return hmac.compare_digest(hmac.new(salt, host.encode(), hashlib.sha1).digest(), expected)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _read(path: Path) -> str:

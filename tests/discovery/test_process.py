@@ -143,7 +143,7 @@ def test_killed_at_any_instant_it_goes_on_where_it_was(site: Site) -> None:
         eventually(lambda: states(site.double.taken()), seconds=30, what="a state")
         eventually((site.folder / "state/targets.json").exists, what="the known targets")
         process.kill()
-    site.double.script.extend([Scripted(503)] * 2)
+    site.double.script.append(Scripted(503))
     with site.running() as process:
         eventually(lambda: len(states(site.double.taken())) > 2, seconds=40, what="more states after the restart")
         process.terminate()

@@ -158,15 +158,18 @@ async def test_an_ssh_server_without_a_credential_is_known_again_by_its_host_key
     assert states_of(printout, "sweep") == [(found.ref, "ssh", "degraded")]
 
 
-async def test_the_item_that_stood_for_a_target_is_gone_once_ssh_says_what_it_is(
-    make_instruments: MakeInstruments, printout: Printout, sshd: Sshd
+async def test_the_item_that_stood_for_a_target_is_gone_once_snmp_says_what_it_is(
+    make_instruments: MakeInstruments, printout: Printout, snmpd: Snmpd
 ) -> None:
-    instruments = make_instruments(known_hosts=sshd.known_hosts_line, environment={"KEY": sshd.private_key})
+    v2c = f"id: old\ntype: snmp_v2c\ncommunity: env:COMMUNITY\nport: {snmpd.port}\n"
     book = TargetBook(None)
     book.put(KnownTarget("test", "127.0.0.1", subject=Subject("sweep", "sweep:mac:02:00:00:00:00:01"), sweep_ref="sweep:mac:02:00:00:00:00:01"))
-    await survey_of(instruments, printout, book).run(job_of("127.0.0.1", probes="[ssh]", credentials=[ssh_credential(sshd)]))
+    await survey_of(make_instruments(environment={"COMMUNITY": COMMUNITY}), printout, book).run(
+        job_of("127.0.0.1", probes="[snmp]", credentials=[v2c])
+    )
     section = printout.sections["sweep", "berlin"]["host:mac:02:00:00:00:00:01"]
     assert (section.items, section.complete, section.status) == ([], True, "ok")
+    assert [target.subject for target in book.of_job("test")] == [Subject("snmp", hosts_of(printout, "snmp")[0].ref)]
 
 
 async def test_names_are_resolved_and_excluded_addresses_are_not_asked_by_name_either(make_instruments: MakeInstruments, printout: Printout) -> None:
@@ -176,6 +179,15 @@ async def test_names_are_resolved_and_excluded_addresses_are_not_asked_by_name_e
     assert dict(tally.reasons) == {"name_unresolved": 1, "excluded": 1}
     assert [(target.address, target.name) for target in book.of_job("test")] == [("127.0.0.1", "web-1.example.org")]
     assert (tally.total, tally.asked) == (3, 3), "an address that is also named is one target"
+
+
+async def test_a_name_server_that_fails_does_not_end_the_polling_of_what_the_name_stood_for(
+    make_instruments: MakeInstruments, printout: Printout
+) -> None:
+    book = TargetBook(None)
+    book.put(KnownTarget("test", "127.0.0.5", name="nowhere.example.org", checks=("icmp",)))
+    await survey_of(make_instruments(), printout, book).run(job_of("nowhere.example.org", probes="[icmp]"))
+    assert [target.address for target in book.of_job("test")] == ["127.0.0.5"]
 
 
 async def test_this_machine_is_never_reported_by_the_sweep(make_instruments: MakeInstruments, printout: Printout) -> None:

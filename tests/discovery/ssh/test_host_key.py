@@ -60,6 +60,16 @@ def test_a_key_that_cannot_be_kept_is_not_trusted(tmp_path: Path) -> None:
     assert store.judge(ADDRESS, OLD)[0] == "new"
 
 
+def test_a_line_that_is_taken_out_or_added_counts_without_a_restart(tmp_path: Path) -> None:
+    (tmp_path / "known").write_text(line("10.0.0.1", OLD), encoding="utf-8")
+    store = HostKeyStore(tmp_path / "known", [tmp_path / "others"])
+    assert store.judge(ADDRESS, NEW)[0] == "changed"
+    (tmp_path / "known").write_text("", encoding="utf-8")
+    assert store.judge(ADDRESS, NEW)[0] == "new"
+    (tmp_path / "others").write_text(line("10.0.0.1", NEW), encoding="utf-8")
+    assert store.judge(ADDRESS, NEW)[0] == "known"
+
+
 def test_a_revoked_key_is_never_trusted(tmp_path: Path) -> None:
     (tmp_path / "known").write_text("@revoked " + line("*", OLD) + line("10.0.0.1", OLD), encoding="utf-8")
     with pytest.raises(HostKeyError, match="revoked"):

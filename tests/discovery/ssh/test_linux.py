@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Sequence
@@ -75,7 +76,8 @@ def plain(device: DiscoveredDevice, name: str) -> list[Item]:
 def test_agent_and_ssh_see_one_host_as_equal_items(results: dict[str, CommandResult]) -> None:
     """Class, identifiers and attributes, item by item: the agent on this machine, and what a real sshd on it just answered."""
     device = device_of(results)
-    headers, blobs = read_inventory(Host("/"), (), {})
+    with contextlib.closing(Host("/")) as here:
+        headers, blobs = read_inventory(here, (), {})
     agents = {each.name: each for each in split_output(json.dumps(headers).encode(), b"".join(blobs))}
     assert sorted(agents) == sorted(key.partition(":")[0] for key in device.sections)
     for name, told in agents.items():
