@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,10 @@ from muster.model.junk import shipped_junk
 from muster.model.normaliser import normalise
 from muster.wire.report import Endpoint, Item, RelationClaim, SampleBlock
 from tests.conftest import ROOT
+from tests.discovery.profiles.conftest import NAMES
 from tests.support.snmp_device import discover, recording_names
 from tests.support.snmp_responder import SnmpResponder, load_recordings
 
-NAMES = (
-    "apc_smtl1000-nmc3", "arubaos-cx_10.06", "fortigate_60fospfv3", "ios_2960x", "jetdirect_m130nw", "junos_qfx5100", "linux_icecast",
-    "nxos_n3k-3064pq", "procurve_e2910", "routeros_crs317", "vrp_5720", "windows_svr_2019_1809",
-)  # fmt: skip
 CLASSES = {
     "apc_smtl1000-nmc3": "ups", "jetdirect_m130nw": "printer", "linux_icecast": "server", "windows_svr_2019_1809": "server",
 }  # fmt: skip
@@ -43,20 +40,6 @@ VERSIONS = {
     "linux_icecast": None,  # the kernel's version is os.kernel
     "vrp_5720": "5.170 (V200R010C00SPC600)",  # without the patch state
 }
-
-
-@pytest.fixture(scope="module")
-def discovered(recordings: Path) -> Iterator[Mapping[str, DeviceFacts]]:
-    """Every recording discovered once, all from one responder."""
-    responder = SnmpResponder(load_recordings(recordings)).start()
-
-    async def discover_all() -> dict[str, DeviceFacts]:
-        return {name: await discover(responder.port, Community(name)) for name in NAMES}
-
-    try:
-        yield asyncio.run(discover_all())
-    finally:
-        responder.stop()
 
 
 def expected(folder: Path, name: str) -> dict[str, Any]:
