@@ -36,7 +36,7 @@ class DatagramTransport:
     def __init__(self, *, number: Callable[[], int] = random_number, clock: Clock | None = None) -> None:
         self._number, self._clock = number, clock or SystemClock()
         self._sockets: dict[int, list[DatagramSocket]] = {4: [], 6: []}
-        self._opened = itertools.count()
+        self._opened, self._opening = itertools.count(), asyncio.Lock()
         self._keyring = Keyring()
 
     @property
@@ -56,9 +56,10 @@ class DatagramTransport:
 
     async def _next_socket(self, version: int) -> DatagramSocket:
         sockets = self._sockets[version]
-        if len(sockets) < SOCKETS_PER_FAMILY:
-            sockets.append(await open_socket(version))
-            return sockets[-1]
+        async with self._opening:
+            if len(sockets) < SOCKETS_PER_FAMILY:
+                sockets.append(await open_socket(version))
+                return sockets[-1]
         return sockets[next(self._opened) % SOCKETS_PER_FAMILY]
 
     async def close(self) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from discovery.snmp import ber
 from discovery.snmp.credential import Community
-from discovery.snmp.datagram_exchange import DatagramTransport
+from discovery.snmp.datagram_exchange import SOCKETS_PER_FAMILY, DatagramTransport
 from discovery.snmp.device import host_ref
 from discovery.snmp.varbind import Varbind
 from discovery.snmp.walk import Exchange, WalkLimits, walk_columns
@@ -187,11 +187,13 @@ async def test_snmpv1_reads_what_v2c_reads(agent: Snmpd, tmp_path: Path) -> None
     assert all(not each.wide for each in old.interfaces)
 
 
-async def test_hundreds_of_devices_share_a_socket_without_loss() -> None:
+async def test_hundreds_of_devices_share_a_few_sockets_without_loss() -> None:
     async with exchanging(lambda _count, data: [good(data)]) as (_, agent, transport):
         assert agent.transport is not None
         port = agent.transport.get_extra_info("sockname")[1]
-        exchanges = [await transport.open_exchange("127.0.0.1", Community("public"), port=port) for _ in range(300)]
+        opening = (transport.open_exchange("127.0.0.1", Community("public"), port=port) for _ in range(300))
+        exchanges = await asyncio.gather(*opening)
+        assert len(transport._sockets[4]) == SOCKETS_PER_FAMILY
         answers = await asyncio.gather(*(each.get([NAME]) for each in exchanges))
         assert all(len(each.varbinds) == 1 for each in answers)
         assert agent.count == 300
