@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 import muster.cli
-from muster.cli.output import EXIT_FAULT, exit_code
+from muster.cli.output import EXIT_FAULT, clean, exit_code
 from muster.errors import MusterError
 
 app = typer.Typer(
@@ -71,11 +71,13 @@ def run(arguments: Sequence[str]) -> int:
     except MusterError as error:
         if is_debug:
             raise
-        print(f"muster: {error}", file=sys.stderr)
+        print(f"muster: {clean(str(error))}", file=sys.stderr)
         return exit_code(error)
     except Exception as error:
         if is_debug:
             raise
-        print(f"muster: a fault in Muster itself: {type(error).__name__}: {error}; --debug shows where, please report it", file=sys.stderr)
+        print(
+            f"muster: a fault in Muster itself: {type(error).__name__}: {clean(str(error))}; --debug shows where, please report it", file=sys.stderr
+        )
         return EXIT_FAULT
     return 0

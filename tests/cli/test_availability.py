@@ -59,6 +59,7 @@ def test_csv_has_one_row_for_each_figure(tmp_path: Path) -> None:
          "standard input:13: $.components.web-1[1].at: 'yesterday' is no RFC 3339 instant; write for example 2026-03-01T10:00:00Z"),
         (CASE.replace('"at_least": 1', '"at_least": 3'), "standard input:19: $.expression.all[1].at_least: at_least is 3; of 2 it can be 1 to 2"),
         (CASE.replace('"target"', '"taget"'), "standard input:21: $.taget: unknown key 'taget'; did you mean 'target'?"),
+        (CASE.replace('["db", {', '["a\\u009b31m\\nb", {'), r"standard input:19: $.expression.all[0]: unknown component 'a\x9b31m\nb'"),
         ("[]", "standard input:1: no case: a mapping with window, components and expression must stand here"),
         ("", "standard input:1: the document is empty"),
         ("a: [", "standard input:1: not YAML: expected the node content, but found '<stream end>'"),
