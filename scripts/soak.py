@@ -15,7 +15,7 @@ PAGE = ROOT / "docs" / "measured" / "soak.md"
 SEED = os.environ.get("MUSTER_SEED", "20260301")
 # what is run → how; MUSTER_KILLS and the hypothesis profile are read by the tests themselves
 PARTS = {
-    "kills of the collector under load": ["-k", "kill", "tests/store", "tests/end_to_end"],
+    "kills of the collector under load": ["-k", "kill", "tests/trust", "tests/end_to_end"],
     "kills of a source's spool": ["-k", "kill", "tests/wire", "tests/agent"],
     "properties of the pure core": ["-k", "property or hypothesis or test", "tests/reconcile", "tests/services"],
 }

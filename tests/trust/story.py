@@ -25,11 +25,12 @@ from collector.store.schema import (
 START = 1_772_359_200_000
 MINUTE = 60_000
 INSTANCE = "00112233445566778899aabbccddeeff"
+PACKAGES = 40
 _TABLE = "load"
 
 
 def make_report(sequence: int, *, start: int = START) -> dict[str, Any]:
-    """The report of a minute: every third brings another package, the state falls twice in ten."""
+    """The report of a minute: every third brings another package, up to a bound, the state falls twice in ten."""
     at = start + sequence * MINUTE
     host = {
         "ref": "host",
@@ -45,7 +46,7 @@ def make_report(sequence: int, *, start: int = START) -> dict[str, Any]:
             "identifiers": {},
             "attributes": {"name": f"p{number}", "manager": "dpkg", "version": "1"},
         }
-        for number in range(sequence // 3 + 1)
+        for number in range(min(sequence // 3, PACKAGES) + 1)
     ]
     section = {"complete": True, "interval_seconds": 60, "items": [host, *packages], "digest": f"{sequence // 3}"}
     return {

@@ -16,7 +16,7 @@ from collector.store.schema import chunk, report, source
 from tests.trust.collector_process import CollectorProcess, now_ms, prepare_store, running_collector, send
 
 SEED = int(os.environ.get("MUSTER_SEED", "20261124"))
-KILLS = int(os.environ.get("MUSTER_KILLS", "4"))
+KILLS = int(os.environ.get("MUSTER_KILLS", "5"))
 INSTANTS = 2  # of samples in a report
 SOURCES = ("web1", "web2", "web3")
 
@@ -56,7 +56,7 @@ def test_kill_under_load_loses_nothing_and_doubles_nothing(tmp_path: Path) -> No
     chance = random.Random(SEED)
     tokens = prepare_store(url, SOURCES)
     with running_collector(tmp_path, url) as collector:
-        senders = [Sender(collector.url, name, token, now_ms() - 86_400_000) for name, token in zip(SOURCES, tokens, strict=True)]
+        senders = [Sender(collector.url, name, token, now_ms() - 30 * 86_400_000) for name, token in zip(SOURCES, tokens, strict=True)]
         threads = [threading.Thread(target=each.run) for each in senders]
         for thread in threads:
             thread.start()
