@@ -5,6 +5,7 @@ Standard library only, and little of it: what this module loads is what every se
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
@@ -199,7 +200,12 @@ def main(arguments: Sequence[str]) -> int:
     log = Log(level=settings.log_level)
     try:
         with lock_folder(settings.state_directory):
-            AgentProcess(settings, log=log, notification=Notification()).run()
+            process = AgentProcess(settings, log=log, notification=Notification())
+            # What stands now stays: the collector of cycles need not look at it again (a tenth of a collection's cost).
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(10_000, 20, 20)
+            process.run()
     except MusterError as error:
         log("error", "agent_failed", reason=str(error))
         return 1

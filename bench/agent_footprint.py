@@ -190,7 +190,9 @@ def print_inventory() -> None:
             "ended = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
             "own = end.ru_utime + end.ru_stime - start.ru_utime - start.ru_stime\n"
             "others = ended.ru_utime + ended.ru_stime - children.ru_utime - children.ru_stime\n"
-            "print(f'{own:.3f} {others:.3f} {start.ru_utime + start.ru_stime:.3f} {end.ru_maxrss / 1024:.1f}')\n"
+            # Not ru_maxrss, which begins with that of the process that started this one.
+            "peak = next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM'))\n"
+            "print(f'{own:.3f} {others:.3f} {start.ru_utime + start.ru_stime:.3f} {int(peak) / 1024:.1f}')\n"
         )
         done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
         own, others, start, peak = done.stdout.split()
