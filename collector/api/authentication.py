@@ -6,7 +6,6 @@ Tokens that hold are remembered for some seconds, so that a report costs no quer
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Literal
@@ -124,7 +123,7 @@ class Authenticator:
         await self._writer.run(lambda connection: session.end_session(connection, secret))
 
     async def _find_token(self, secret: str) -> StoredToken:
-        key = hashlib.sha256(secret.encode()).digest()
+        key = token.hash_secret(secret)
         seconds = self._clock.monotonic_seconds()
         kept = self._remembered.get(key)
         if kept is not None and kept.until_seconds > seconds:
