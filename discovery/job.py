@@ -22,6 +22,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 Zone = Annotated[str, Meta(min_length=1, max_length=128)]
 HostKeys = Literal["verify", "trust_on_first_use"]
+Unidentified = Literal["report", "by_address"]
 PROBES = ("icmp", "snmp", "ssh", "tcp:PORT")
 OFF = "off"
 MINIMUM_POLL_SECONDS = 5
@@ -64,6 +65,7 @@ class JobDocument(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     schedule: ScheduleDocument = ScheduleDocument()
     poll: PollDocument = PollDocument()
     host_keys: HostKeys = "verify"
+    unidentified: Unidentified = "report"
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class Job:
     reachability_seconds: int | None
     metrics_seconds: int | None
     trusts_on_first_use: bool
+    reports_unidentified: bool = True
 
     def credentials_for(self, address: str) -> list[CredentialDocument]:
         """Those meant for an address: SNMPv3 before v2c, else in the order written."""
@@ -146,6 +149,7 @@ class _Judge:
             reachability_seconds=self._at("$.poll.reachability", _poll_seconds, poll.reachability),
             metrics_seconds=self._at("$.poll.metrics", _poll_seconds, poll.metrics),
             trusts_on_first_use=document.host_keys == "trust_on_first_use",
+            reports_unidentified=document.unidentified == "report",
         )
 
     def _targets(self) -> TargetRange:

@@ -14,11 +14,10 @@ from discovery.inquiry import Instruments, fetch_snmp, probe
 from discovery.job import Job
 from discovery.known_target import KnownTarget, TargetBook
 from discovery.snmp.device import host_ref, to_samples
-from discovery.survey import Outlet, Surroundings
+from discovery.survey import Outlet, Surroundings, name_subject
 from discovery.sweep.answer import Answer
 from discovery.sweep.confirmation import VANTAGE_REASON, Confirmation, Observed, combine_alive, is_vantage_lost
 from muster.errors import AuthenticationError, ConfigurationError, MusterError, UnavailableError
-from muster.model.state import SourceKind
 from muster.wire.digest import digest_table
 from muster.wire.report import Endpoint, SampleBlock, SeriesDefinition, StateReport
 
@@ -93,7 +92,7 @@ class ReachabilityPoll:
 
     def _report(self, target: KnownTarget, answers: dict[str, Answer], around: Surroundings, at: int) -> None:
         track = self._tracks[target.address]
-        kind, subject = find_subject(target, around)
+        kind, subject = name_subject(target.subject, target.address, around)
         interval = self._job.reachability_seconds or 60
         told = [check for check in answers if check in {REACHABILITY, "icmp"} or self._is_named(check)]
         states = [
@@ -169,19 +168,6 @@ class MetricsPoll:
         )
         states = [StateReport(target.subject.ref, "snmp", each.state, each.at, str(error)[:1024], interval) for each in observed]
         self._outlet.put("snmp", self._job.zone, states=states)
-
-
-def find_subject(target: KnownTarget, around: Surroundings) -> tuple[SourceKind, str | Endpoint]:
-    """Which source tells of the target's states, and about which item.
-
-    The item that SSH or SNMP identified, else the sweep's own; this machine by what its agent says; a target that never answered by
-    its address alone.
-    """
-    if target.subject is not None:
-        return target.subject.kind, target.subject.ref
-    if around.owns(target.address):
-        return "sweep", around.myself
-    return "sweep", Endpoint(identifiers={"ip": target.address})
 
 
 def _latency(answers: dict[str, Answer], subject: str | Endpoint, at: int) -> tuple[list[SeriesDefinition], SampleBlock] | None:

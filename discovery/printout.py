@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,6 +39,8 @@ class Printout:
         samples: Samples | None = None,
     ) -> None:
         """Keep it."""
+        if not sections and not states and samples is None:
+            return
         key = (kind, zone)
         self.sections.setdefault(key, {}).update(sections or {})
         self.states.setdefault(key, []).extend(states)
@@ -72,7 +75,7 @@ def render_table(findings: Sequence[Finding]) -> Table:
     table = Table(title="What would be reported", title_justify="left", expand=False)
     for column in ("address", "name", "answers", "identified as", "items", "why not more"):
         table.add_column(column, overflow="fold")
-    for finding in sorted(findings, key=lambda each: (not each.devices, each.address)):
+    for finding in sorted(findings, key=_place):
         if finding.is_alive or finding.name:
             table.add_row(*map(Text, _row(finding)))
     return table
@@ -97,6 +100,12 @@ def describe_tally(tally: Tally) -> str:
     """The counts in one line, for a progress bar."""
     failed = ", ".join(f"{code} {count}" for code, count in tally.reasons.most_common(3) if code not in {"no_answer", *_QUIET_CODES})
     return f"{tally.found} answer, {tally.identified} identified" + (f"; {failed}" if failed else "")
+
+
+def _place(finding: Finding) -> tuple[bool, int, int, str]:
+    """Identified ones first, then by address; names without one last."""
+    address = ipaddress.ip_address(finding.address) if finding.address else None
+    return not finding.devices, address.version if address else 9, int(address) if address else 0, finding.name
 
 
 def _row(finding: Finding) -> tuple[str, ...]:

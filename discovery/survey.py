@@ -137,9 +137,8 @@ class Survey:
             self.outlet.put("snmp", job.zone, samples=finding.samples)
         is_own = around.owns(finding.address)
         subject, sweep_ref = self._identify(job, finding, known, around, is_own=is_own)
-        if subject is not None or is_own:
-            to = subject.ref if subject is not None else around.myself
-            kind: SourceKind = subject.kind if subject is not None else "sweep"
+        if subject is not None or is_own or finding.is_alive:
+            kind, to = name_subject(subject, finding.address, around)
             self.outlet.put(kind, job.zone, states=_states(finding.checks, to, finding.at, job.every_seconds))
         if finding.is_alive or known is not None or finding.address in job.targets.single or finding.name:
             self.book.put(_remember(job, finding, known, subject, sweep_ref))
@@ -156,7 +155,7 @@ class Survey:
                 return Subject(kind, by_kind[kind]), known_ref
         if known is not None and known.subject is not None and known.subject.kind != "sweep":
             return known.subject, known_ref  # it said what it is before, and is the same until it says otherwise
-        if is_own or not finding.is_alive:
+        if is_own or not finding.is_alive or not job.reports_unidentified:
             return (known.subject if known is not None else None), known_ref
         ref = unidentified.derive_ref(finding, around.neighbours)
         if known_ref and unidentified.is_by_address(ref):
@@ -166,6 +165,17 @@ class Survey:
             told.append(unidentified.to_empty_section(known_ref, interval_seconds=job.every_seconds))
         self.outlet.put("sweep", job.zone, sections=dict(told))
         return Subject("sweep", ref), ref
+
+
+def name_subject(subject: Subject | None, address: str, around: Surroundings) -> tuple[SourceKind, str | Endpoint]:
+    """Which source tells of a target's states, and about which item.
+
+    The item that SSH or SNMP identified, else the sweep's own; this machine by what its agent says; any other by its address, which
+    the collector takes for the one CI that has it in this zone.
+    """
+    if subject is not None:
+        return subject.kind, subject.ref
+    return "sweep", around.myself if around.owns(address) else Endpoint(identifiers={"ip": address})
 
 
 async def resolve_name(name: str) -> Sequence[str]:

@@ -30,6 +30,8 @@ UseDNS no
 MaxStartups 100
 LogLevel ERROR
 Subsystem sftp internal-sftp
+# The start files of the account that runs the tests are no part of them.
+SetEnv HOME={folder}
 """
 
 
