@@ -82,7 +82,8 @@ async def run_collector(settings: CollectorSettings, exports: Exports, signals: 
         try:
             await _Collector(settings, exports, database, writer, clock or SystemClock()).run(signals)
         finally:
-            await asyncio.to_thread(writer.stop)
+            await asyncio.get_running_loop().shutdown_default_executor()  # what a cancelled part still reads in a thread ends first
+            writer.stop()
     finally:
         database.close()
     log.info("collector_stopped")
@@ -119,7 +120,7 @@ class _Collector:
                 announcement=self._announcement,
                 on_changes=self._outbox.poke,
             ),
-            EvaluationSettings(every_seconds=settings.evaluation_seconds),
+            EvaluationSettings(every_seconds=settings.evaluation_seconds, clear_ms=_to_ms(settings.incident_clear_seconds)),
         )
         self._folders = self._make_folders()
         self._loaded_at: int | None = None
@@ -281,3 +282,7 @@ async def _wait(stop: asyncio.Event, tasks: Sequence[asyncio.Future[None]]) -> N
             each.result()
     finally:
         waiting.cancel()
+
+
+def _to_ms(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
