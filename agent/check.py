@@ -15,7 +15,8 @@ SYSTEMD_UNIT = "systemd_unit"
 CONFIRM_SECONDS = 60
 # A part that went away is reported as down for a week: long enough for any outage, short enough that a retired one is forgotten.
 FORGET_SECONDS = 7 * 86_400
-# So long after going down it is confirmed at each collection, for a collector that wants several failures before it believes.
+# So long after a change it is confirmed at each collection: a collector wants several failures before it believes, and evidence of
+# lasting recovery before it resolves.
 EAGER_SECONDS = 600
 MAXIMUM_CHECKS = 2048
 
@@ -31,13 +32,14 @@ _UNIT_STATES = {
 
 
 class Check(NamedTuple):
-    """What is known of one check; instants in milliseconds UTC, 0: never."""
+    """What is known of one check; instants in milliseconds UTC, 0: never. `changed_at`: when it last went from one state to another."""
 
     state: str
     since: int
     reported_at: int
     last_up_at: int
     reason: str = ""
+    changed_at: int = 0
 
 
 class CheckBoard:
@@ -118,9 +120,11 @@ class CheckBoard:
             known = Check("", at, 0, at)
         is_transition = state != known.state
         since = at if is_transition else known.since
-        every_ms = 0 if state != "up" and at - since < EAGER_SECONDS * 1000 else (CONFIRM_SECONDS - 1) * 1000
+        changed_at = at if is_transition and known.state else known.changed_at
+        every_ms = 0 if changed_at and at - changed_at < EAGER_SECONDS * 1000 else (CONFIRM_SECONDS - 1) * 1000
         is_due = is_transition or at - known.reported_at >= every_ms
-        self._checks[key] = Check(state, since, at if is_due else known.reported_at, at if state == "up" else known.last_up_at, reason)
+        last_up_at = at if state == "up" else known.last_up_at
+        self._checks[key] = Check(state, since, at if is_due else known.reported_at, last_up_at, reason, changed_at)
         return [to_state(*key, state, at, reason=reason, interval_seconds=interval_seconds)] if is_due else []
 
     def _forget(self, at: int) -> None:

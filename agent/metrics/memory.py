@@ -52,7 +52,7 @@ def parse_paging(content: bytes) -> Iterator[Sample]:
         # Searched for, not split: seven of two hundred lines count.
         at = content.find(b"\n" + name + b" ") + 1
         if at or content.startswith(name + b" "):
-            value = to_number(content[at + len(name) : content.find(b"\n", at)])
+            value = to_number(content[at + len(name) :].partition(b"\n")[0])
             if value is not None:
                 yield family.name, (), value
 

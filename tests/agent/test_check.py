@@ -55,6 +55,15 @@ def test_a_socket_that_goes_is_down_at_once_with_a_reason_and_up_at_once() -> No
     assert observe(board, 45, listeners={SSH}) == ["listening up 60"]
 
 
+def test_a_recovery_is_confirmed_at_each_collection_so_that_it_can_resolve() -> None:
+    board = make()
+    observe(board, 0, listeners={SSH})
+    observe(board, 15, listeners=set())
+    told = [seconds for seconds in range(30, 900, 15) if observe(board, seconds, listeners={SSH})]
+    assert told[:4] == [30, 45, 60, 75]
+    assert told[-2:] == [825, 885], "each minute again once the change is ten minutes old"
+
+
 def test_a_socket_that_stays_away_is_confirmed_each_minute_for_a_week_and_then_forgotten() -> None:
     board = make()
     observe(board, 0, listeners={SSH})
