@@ -21,7 +21,7 @@ from discovery.snmp.facts import DeviceFacts
 from discovery.snmp.profile import Profile
 from discovery.snmp.session import ExchangeSession
 from discovery.snmp.transport import SnmpTransport
-from discovery.ssh.connection import SshLimits, SshTarget, connect_ssh, fetch_host_key
+from discovery.ssh.connection import OpenTransports, SshLimits, SshTarget, connect_ssh, fetch_host_key
 from discovery.ssh.host_key import HostKeyError, HostKeyStore
 from discovery.ssh.linux import NotLinuxError, fetch_linux
 from discovery.sweep.answer import Answer
@@ -50,6 +50,7 @@ class Instruments:
     snmp_seconds: float = 2.0
     snmp_retries: int = 1
     ssh_limits: SshLimits = field(default_factory=SshLimits)
+    open_transports: OpenTransports = field(default_factory=OpenTransports)
     _turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     def turn(self, address: str) -> asyncio.Lock:
@@ -197,7 +198,13 @@ def _ask_ssh(finding: Finding, job: Job, documents: Sequence[SshDocument], instr
 def _fetch_ssh(finding: Finding, job: Job, login: Login, instruments: Instruments) -> DiscoveredDevice:
     target = SshTarget(finding.address, finding.name)
     with connect_ssh(
-        target, login, instruments.host_keys, trusts_on_first_use=job.trusts_on_first_use, limits=instruments.ssh_limits, clock=instruments.clock
+        target,
+        login,
+        instruments.host_keys,
+        trusts_on_first_use=job.trusts_on_first_use,
+        limits=instruments.ssh_limits,
+        clock=instruments.clock,
+        open_transports=instruments.open_transports,
     ) as connection:
         finding.ssh_host_key = connection.host_key
         return fetch_linux(connection, has_sudo=login.has_sudo, interval_seconds=job.every_seconds)

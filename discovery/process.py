@@ -86,7 +86,8 @@ async def open_instruments(settings: Settings, *, clock: Clock, environment: Map
     finally:
         instruments.pinger.close()
         await instruments.snmp.close()
-        # What still waits for a host ends by its own time-out.
+        # A thread that asks a host would keep the process for minutes.
+        instruments.open_transports.close_all()
         assert isinstance(instruments.threads, ThreadPoolExecutor)
         instruments.threads.shutdown(wait=False, cancel_futures=True)
 

@@ -118,6 +118,36 @@ class SshConnection:
             self._bytes_left = max(0, self._bytes_left - size)
 
 
+class OpenTransports:
+    """The connections that are open now, so that an ending process can cut them all off instead of waiting for them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._transports: set[paramiko.Transport] = set()
+        self._is_closed = False
+
+    def close_all(self) -> None:
+        """Cut off what is open, and everything that opens later."""
+        with self._lock:
+            self._is_closed = True
+            transports = list(self._transports)
+        for transport in transports:
+            transport.close()
+
+    @contextlib.contextmanager
+    def holding(self, transport: paramiko.Transport) -> Iterator[None]:
+        """Keep a connection among the open ones. Raises UnavailableError where the process is ending."""
+        with self._lock:
+            if self._is_closed:
+                raise UnavailableError("the process is ending")
+            self._transports.add(transport)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._transports.discard(transport)
+
+
 @contextlib.contextmanager
 def connect_ssh(
     target: SshTarget,
@@ -127,6 +157,7 @@ def connect_ssh(
     trusts_on_first_use: bool = False,
     limits: SshLimits | None = None,
     clock: Clock | None = None,
+    open_transports: OpenTransports | None = None,
 ) -> Iterator[SshConnection]:
     """A signed-in connection, closed at the end.
 
@@ -140,11 +171,13 @@ def connect_ssh(
     guard = threading.Timer(limits.total_seconds + limits.sign_in_seconds, transport.close)
     guard.daemon = True
     guard.start()
+    where = f"{target.address} port {login.port}"
     try:
-        key = _exchange_keys(transport, host_keys.types_for(hosts), limits, f"{target.address} port {login.port}")
-        host_keys.check(hosts, key, trusts_on_first_use=trusts_on_first_use)
-        _sign_in(transport, login, f"{target.address} port {login.port}")
-        yield SshConnection(transport, limits, clock or SystemClock(), key.fingerprint)
+        with (open_transports or OpenTransports()).holding(transport):
+            key = _exchange_keys(transport, host_keys.types_for(hosts), limits, where)
+            host_keys.check(hosts, key, trusts_on_first_use=trusts_on_first_use)
+            _sign_in(transport, login, where)
+            yield SshConnection(transport, limits, clock or SystemClock(), key.fingerprint)
     finally:
         guard.cancel()
         transport.close()

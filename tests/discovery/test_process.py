@@ -20,7 +20,7 @@ from muster.wire.report import ReceivedReport
 from tests.conftest import ROOT
 from tests.support.collector_double import CollectorDouble, Scripted, serving
 from tests.support.server import eventually
-from tests.support.sshd import Sshd
+from tests.support.sshd import Sshd, running_sshd
 
 JOB = """\
 id: {name}
@@ -115,6 +115,24 @@ def test_a_process_reports_what_its_jobs_find_and_ends_in_order(site: Site, sshd
     assert "Traceback" not in text
     assert sshd.private_key.splitlines()[1] not in text
     assert "muster_enrol_abc" not in text
+
+
+def test_a_host_that_hangs_does_not_keep_the_process_from_ending(site: Site, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The account's shell never comes to the command."""
+    folder = tmp_path_factory.mktemp("sshd")
+    with running_sshd(folder) as sshd:
+        (folder / ".bashrc").write_text("touch ~/asked\nsleep 30\n", encoding="utf-8")
+        (site.folder / "credentials.d/login.yaml").write_text(
+            f"id: login\ntype: ssh\nuser: {sshd.user}\nprivate_key: env:KEY\nport: {sshd.port}\n", encoding="utf-8"
+        )
+        site.write_job("one", probes="[ssh]", credentials="[{id: login}]")
+        (site.folder / "state").mkdir()
+        (site.folder / "state/known_hosts").write_text(sshd.known_hosts_line, encoding="utf-8")
+        with site.running(KEY=sshd.private_key) as process:
+            eventually((folder / "asked").exists, seconds=30, what="the shell that hangs")
+            process.terminate()
+            assert process.wait(timeout=15) == 0
+        assert site.logged("survey_finished") == []
 
 
 def test_a_faulty_file_is_refused_and_what_was_in_force_stays(site: Site) -> None:
