@@ -38,6 +38,9 @@ class CollectorSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     log_format: Annotated[Literal["auto", "json", "console"], Meta(description="auto: console on a terminal, else json")] = "auto"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="what is logged at least")] = "info"
     evaluation_seconds: Annotated[float, Meta(gt=0, description="services are evaluated at least this often")] = 15.0
+    incident_clear_seconds: Annotated[
+        Annotated[float, Meta(ge=0)] | None, Meta(description="how long recovery lasts before an incident resolves; none: as its rule says")
+    ] = None
     sweep_seconds: Annotated[float, Meta(gt=0, description="what expires with time is looked at this often")] = 15.0
     report_retention_days: Annotated[float, Meta(gt=0, description="how long reports stay as received")] = 30.0
     sample_retention_days: Annotated[float, Meta(gt=0, description="how long metric samples stay")] = 90.0

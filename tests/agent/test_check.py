@@ -61,7 +61,7 @@ def test_a_recovery_is_confirmed_at_each_collection_so_that_it_can_resolve() -> 
     observe(board, 15, listeners=set())
     told = [seconds for seconds in range(30, 900, 15) if observe(board, seconds, listeners={SSH})]
     assert told[:4] == [30, 45, 60, 75]
-    assert told[-2:] == [825, 885], "each minute again once the change is ten minutes old"
+    assert told[-2:] == [795, 855], "each minute again once the change is ten minutes old"
 
 
 def test_a_socket_that_stays_away_is_confirmed_each_minute_for_a_week_and_then_forgotten() -> None:
