@@ -80,6 +80,7 @@ def prepare(page: Page) -> None:
         page.locator("[data-group]").nth(2).click()
         page.wait_for_url("**/review?group=*")
         page.wait_for_load_state("networkidle")
+        page.evaluate("window.scrollTo(0, 0)")
 
 
 def quantise(png: bytes) -> bytes:
@@ -170,7 +171,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         database = open_database(f"sqlite:///{Path(folder) / 'estate.db'}")
         migrate_database(database)
-        with serving(fill_estate(database), Path(folder)) as server, open_browser() as browser:
+        with serving(fill_estate(database, stranger="nuc-77"), Path(folder)) as server, open_browser() as browser:
             known = numbers(server)
             for file, path, language, theme, size in pictures(only):
                 cookie = None if path == "/sign-in" else server.cookies["kim"]

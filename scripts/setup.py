@@ -1,4 +1,4 @@
-"""Make the virtual environment from a lock, then the pages' assets and catalogues; each step only when its inputs changed.
+"""Make the virtual environment from a lock, then the pages' assets; each step only when its inputs changed.
 
 Needs only Python 3.11 with venv. `setup.py run` for using Muster, `setup.py dev` for working on it.
 """
@@ -25,7 +25,7 @@ def main() -> int:
     if sys.version_info < (3, 11):  # noqa: UP036  # whoever calls this may have an older Python
         found = ".".join(map(str, sys.version_info[:3]))
         return complain(f"Python 3.11 or newer is needed, this is {found}; install it and run: make PYTHON=python3.11 up")
-    return ensure_environment(kind) or ensure_assets() or ensure_locale()
+    return ensure_environment(kind) or ensure_assets()
 
 
 def complain(message: str) -> int:
@@ -79,20 +79,6 @@ def ensure_assets() -> int:
     say("fetching the pages' scripts with npm")
     if run(str(PYTHON), str(script)):
         return complain("the pages' scripts could not be fetched; is npm or its registry reachable?")
-    stamp.write_text(wanted, encoding="ascii")
-    return 0
-
-
-def ensure_locale() -> int:
-    script = ROOT / "scripts" / "build_locale.py"
-    stamp = VENV / ".muster-locale"
-    catalogues = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("collector/web/locale/*/LC_MESSAGES/*.po"))
-    wanted = fingerprint(*catalogues, "scripts/build_locale.py")
-    compiled = all((ROOT / name).with_suffix(".mo").is_file() for name in catalogues)
-    if not script.is_file() or (is_current(stamp, wanted) and compiled):
-        return 0
-    if run(str(PYTHON), str(script)):
-        return complain("the translations could not be compiled; see above")
     stamp.write_text(wanted, encoding="ascii")
     return 0
 

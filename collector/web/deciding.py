@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from collector.store.decision import (
     undo_decision,
 )
 from collector.web.view.moment import DAY_MS
-from collector.web.visit import load_all
+from collector.web.visit import COUNTS, load_all
 from muster.errors import InputError, quote
 
 ACTIONS = ("accept", "reject", "ignore")
@@ -84,25 +84,26 @@ async def decide(request: web.Request, wish: Wish) -> str:
             return reject_differences(connection, context, choice, actor=actor, now=now, reason=wish.reason)
         return ignore_differences(connection, context, choice, actor=actor, now=now, until=wish.ignore_until, reason=wish.reason)
 
-    decision_id = await request.app[WRITER].run(work)
-    request.app[PARTS].poke()
-    return decision_id
+    return await _carry_out(request, work)
 
 
 async def undo(request: web.Request, decision_id: str) -> str:
     """Takes a decision back; the id of the undoing one. Raises NotFoundError, ConflictError."""
     context, actor, now = request.app[PARTS].context, actor_of(request), request.app[CLOCK].now_ms()
-    done = await request.app[WRITER].run(lambda connection: undo_decision(connection, context, decision_id, actor=actor, now=now))
-    request.app[PARTS].poke()
-    return done
+    return await _carry_out(request, lambda connection: undo_decision(connection, context, decision_id, actor=actor, now=now))
 
 
 async def resolve(request: web.Request, case_id: str, action: str, reason: str) -> str:
     """Decides a case; the decision's id. Raises NotFoundError, ConflictError, InputError for an action that its kind does not have."""
     context, actor, now = request.app[PARTS].context, actor_of(request), request.app[CLOCK].now_ms()
     word = cast(Any, action)  # checked where it is carried out
-    done = await request.app[WRITER].run(
-        lambda connection: resolve_case(connection, context, case_id, word, actor=actor, now=now, reason=reason[:REASON_LENGTH])
-    )
+    reason = reason[:REASON_LENGTH]
+    return await _carry_out(request, lambda connection: resolve_case(connection, context, case_id, word, actor=actor, now=now, reason=reason))
+
+
+async def _carry_out(request: web.Request, work: Callable[[Any], str]) -> str:
+    """Write, evaluate anew, and count anew what waits for a person."""
+    done = await request.app[WRITER].run(work)
     request.app[PARTS].poke()
+    request.app[COUNTS].forget()
     return done

@@ -40,6 +40,10 @@ class NavigationCounts:
     def is_old(self, now_seconds: float) -> bool:
         return now_seconds - self.read_at >= COUNT_SECONDS
 
+    def forget(self) -> None:
+        """The next page counts anew: somebody has just decided something."""
+        self.read_at = float("-inf")
+
     def take(self, overview: Overview, now_seconds: float) -> None:
         self.differences = sum(overview.open_differences.values())
         self.cases = sum(overview.open_cases.values())

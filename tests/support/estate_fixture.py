@@ -206,8 +206,8 @@ def hash_name(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")
 
 
-def fill_estate(database: Database) -> Filled:
-    """Fill a migrated, empty store. Takes some seconds."""
+def fill_estate(database: Database, *, stranger: str = HOSTILE) -> Filled:
+    """Fill a migrated, empty store. `stranger`: what a host that nobody recorded calls itself."""
     catalogue = load_catalogue()
     accept = PolicySet([Policy(id="initial-discovery", action="accept", reason="initial discovery of the site")])
     first, later = Context(catalogue, policies=accept), Context(catalogue)
@@ -217,7 +217,7 @@ def fill_estate(database: Database) -> Filled:
     _report_baseline(sender)
     sender.context = later
     _report_month_of_states(sender)
-    _report_changes(sender)
+    _report_changes(sender, stranger)
     _report_metrics(sender)
     _confirm_all(sender)
     with database.begin() as connection:
@@ -401,7 +401,7 @@ def _curves(count: int) -> list[list[float | int | None]]:
     ]  # fmt: skip
 
 
-def _report_changes(sender: Sender) -> None:
+def _report_changes(sender: Sender, stranger_name: str) -> None:
     """What is new this morning: a kernel on five hosts, redis on web-03, other hardware, a package gone, an unknown host, a bad item."""
     new_kernel = "6.1.0-21-amd64"
     by_name = {host.name: host for host in HOSTS}
@@ -415,7 +415,7 @@ def _report_changes(sender: Sender) -> None:
     for back in (50 * MINUTE, 30 * MINUTE, 9 * MINUTE):
         sender.send("agent", "mail-01", NOW - back, {"host": host_section(mail), **contents_of(mail, without=("curl",))})
     stranger = Host("unknown", 77, "", "NUC 13", 16, 8)
-    item = msgspec.structs.replace(_only(host_section(stranger)), attributes={"name": HOSTILE, "vendor": "Intel", "ip": [stranger.address]})
+    item = msgspec.structs.replace(_only(host_section(stranger)), attributes={"name": stranger_name, "vendor": "Intel", "ip": [stranger.address]})
     sender.send("ssh", "site-berlin", NOW - 35 * MINUTE, {"host:10.20.1.77": section([item])})
     bad = msgspec.structs.replace(_only(host_section(mail)), attributes={"name": "mail-01", "memory_bytes": "32 GB"})
     sender.send("ssh", "site-berlin", NOW - 34 * MINUTE, {"host:10.20.1.41": section([msgspec.structs.replace(bad, ref="mail-01")])})
