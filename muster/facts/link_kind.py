@@ -1,7 +1,7 @@
 """Which links of a host can identify it: one rule for agent, SSH and SNMP, so that their sets of MAC addresses are equal.
 
 It looks at the name and the address only, because a remote observer of a Linux host (SNMP ifName and ifPhysAddress) sees no more.
-A locally administered address counts: virtual machines have no other (docs/reference/identification.md).
+A locally administered address counts: virtual machines have no other (docs/agent.md).
 """
 
 from __future__ import annotations
