@@ -29,7 +29,7 @@ class Subject(Struct, frozen=True):
 class KnownTarget(Struct, frozen=True):
     """One address of one job. `checks`: those that answered at least once; `subject` None: nothing identifies it but this machine's own.
 
-    `sweep_ref`: the item that stood for it while neither SNMP nor SSH said what it is.
+    `sweep_ref`: the item that stood for it while neither SNMP nor SSH said what it is; `snmp_ref`: what it is over SNMP.
     """
 
     job: str
@@ -39,6 +39,7 @@ class KnownTarget(Struct, frozen=True):
     subject: Subject | None = None
     sweep_ref: str = ""
     snmp_credential: str = ""
+    snmp_ref: str = ""
     answers_ssh: bool = False
     answered_at: int | None = None
 

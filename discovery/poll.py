@@ -159,14 +159,14 @@ class MetricsPoll:
         """A refusal is an answer; silence is held until it is confirmed, as for every check."""
         self._on_failure(target.address, str(error))
         is_refused = isinstance(error, AuthenticationError)
-        if target.subject is None or target.subject.kind != "snmp":
+        if not target.snmp_ref:
             return
         observed = (
             [Observed("degraded", at)]
             if is_refused
             else self._confirmations.setdefault(target.address, Confirmation()).observe(Answer(is_up=False, is_alive=False, reason=str(error)), at)
         )
-        states = [StateReport(target.subject.ref, "snmp", each.state, each.at, str(error)[:1024], interval) for each in observed]
+        states = [StateReport(target.snmp_ref, "snmp", each.state, each.at, str(error)[:1024], interval) for each in observed]
         self._outlet.put("snmp", self._job.zone, states=states)
 
 

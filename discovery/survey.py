@@ -204,6 +204,7 @@ def _remember(job: Job, finding: Finding, known: KnownTarget | None, subject: Su
         subject=subject,
         sweep_ref=sweep_ref,
         snmp_credential=finding.snmp_credential or (known.snmp_credential if known is not None else ""),
+        snmp_ref=next((device.ref for device in finding.devices if device.kind == "snmp"), known.snmp_ref if known is not None else ""),
         answers_ssh=any(device.kind == "ssh" for device in finding.devices) or (known is not None and known.answers_ssh),
         answered_at=finding.at if finding.is_alive else (known.answered_at if known is not None else None),
     )

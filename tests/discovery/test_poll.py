@@ -152,7 +152,7 @@ async def test_counters_are_read_with_the_credential_that_worked_and_silence_is_
     clock, book = FakeClock(), TargetBook(None)
     text = "id: old\ntype: snmp_v2c\ncommunity: env:COMMUNITY\nport: {port}\n"
     instruments = make_instruments(environment={"COMMUNITY": COMMUNITY}, clock=clock)
-    book.put(KnownTarget("test", "127.0.0.1", subject=Subject("snmp", "device"), snmp_credential="old"))
+    book.put(KnownTarget("test", "127.0.0.1", subject=Subject("ssh", "host"), snmp_ref="device", snmp_credential="old"))
     book.put(KnownTarget("test", "127.0.0.2", subject=Subject("snmp", "other"), snmp_credential="gone"))
     failures: list[str] = []
     good = job_of("[snmp]", text.format(port=snmpd.port), "127.0.0.0/24")

@@ -72,7 +72,7 @@ async def test_one_host_is_reported_by_ssh_and_by_snmp_with_the_same_names_and_a
     assert states_of(printout, "sweep") == []
     known = book.find("test", "127.0.0.1")
     assert known is not None
-    assert (known.subject, known.snmp_credential, known.answers_ssh) == (Subject("ssh", ssh.ref), "a-v3", True)
+    assert (known.subject, known.snmp_credential, known.snmp_ref, known.answers_ssh) == (Subject("ssh", ssh.ref), "a-v3", snmp.ref, True)
     assert set(known.checks) == {"icmp", f"tcp:{sshd.port}"}
     assert printout.samples["snmp", "berlin"]
     assert '"class": "interface"' in render_json(printout.reports())
