@@ -44,3 +44,15 @@ def make_sign_in_link(database_url: str, public_url: str, *, account_name: str, 
             return f"{public_url.rstrip('/')}/sign-in?token={made.secret}"
     finally:
         database.close()
+
+
+def add_user(database_url: str, name: str, *, role: str, password: str, clock: Clock | None = None) -> None:
+    """An account with a password. Raises InputError for a name, role or password that is none, ConflictError where the name is taken."""
+    now, hashed = (clock or SystemClock()).now_ms(), account.hash_password(password)
+    database = open_database(database_url)
+    try:
+        migrate_database(database)
+        with database.begin() as connection:
+            administration.make_account(connection, name, now, actor=ACTOR, role=role, password_hash=hashed)
+    finally:
+        database.close()

@@ -12,7 +12,7 @@ from muster.errors import AuthenticationError
 
 def sign_in_with_link(connection: Connection, secret: str, now: int) -> NewSession:
     """A session for a link's secret. Raises AuthenticationError where it was used, has expired, or its account is disabled."""
-    link = redeem_token(connection, secret, now, kinds=("sign_in",))
+    link = redeem_token(connection, secret, now, kinds=["sign_in"])
     known = account.load_account(connection, link.name)
     if known is None or known.is_disabled:
         raise AuthenticationError("the account of this link is gone or disabled; ask an administrator")

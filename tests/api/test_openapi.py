@@ -8,6 +8,7 @@ from typing import Any
 
 from collector.api.application import load_routes
 from tests.api.served import Served
+from tests.conftest import ROOT
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 
@@ -63,3 +64,9 @@ def test_report_is_described_as_the_wire_defines_it(served: Served) -> None:
     document = served.get("/v1/openapi.json")
     assert document["components"]["schemas"]["Report"]["required"] == ["source", "sequence", "observed_at"]
     assert set(document["paths"]["/v1/reports"]["post"]["requestBody"]["content"]) == {"application/json", "application/vnd.muster.report+msgpack"}
+
+
+def test_guide_names_every_route_with_what_it_needs() -> None:
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    described = dict(re.findall(r"^\| `([A-Z]+ [^`]+)` \| ([a-z ]+) \|", text, re.MULTILINE))
+    assert described == {route.key: route.access.replace("_", " ") for route in load_routes()}

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.bootstrap import make_sign_in_link, prepare
+from collector.bootstrap import prepare
 from muster.cli.certificate import ensure_certificates
 from tests.api.served import Served, make_report
 from tests.support.server import eventually, free_port
@@ -166,6 +166,19 @@ def test_settings_in_force_are_shown_with_where_each_came_from(tmp_path: Path) -
     assert "hidden-word" not in done.stdout
 
 
-def test_sign_in_link_is_made_without_a_running_collector(tmp_path: Path) -> None:
-    link = make_sign_in_link(f"sqlite:///{tmp_path}/muster.db", "http://127.0.0.1:1", account_name="kim")
-    assert link.startswith("http://127.0.0.1:1/sign-in?token=muster_link_")
+def test_first_people_are_made_at_the_database_itself(tmp_path: Path) -> None:
+    folder = tmp_path / "first"
+    folder.mkdir()
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-P", "-m", "collector", *arguments, "--state-directory", str(folder), "--public-url", "http://muster.test"]
+        return subprocess.run(command, input="correct horse\n", capture_output=True, text=True, timeout=60, check=True).stdout
+
+    link = run("sign-in-link")
+    assert link.startswith("http://muster.test/sign-in?token=muster_link_")
+    assert run("user", "add", "kim", "--role", "operator") == "kim may sign in as operator\n"
+    with started(folder) as (served, _, _log):
+        assert served.ask("GET", "/sign-in?token=" + link.strip().partition("token=")[2], token=None).status == 303
+        assert served.ask("POST", "/v1/session", {"name": "kim", "password": "correct horse"}, token=None).status == 200
+        roles = {each["name"]: each["role"] for each in served.get("/v1/accounts")["items"]}
+    assert roles == {"admin": "administrator", "kim": "operator"}
