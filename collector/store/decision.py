@@ -110,6 +110,8 @@ def _choose(edit: Edit, choice: Choice) -> list[StoredDifference]:
         query = select(difference.c.id).where(difference.c.group_key == choice.group, difference.c.state == "open")
         ids.update(edit.connection.execute(query.limit(AT_ONCE + 1)).scalars())
     if not ids:
+        if choice.group is None:
+            raise InputError("nothing is chosen; name differences or a group", path="$")
         raise NotFoundError(f"no open difference of group {quote(choice.group)}; see `muster difference list`")
     if len(ids) > AT_ONCE:
         raise InputError(f"more than {AT_ONCE} differences at once; decide on a part of them first", path="$")

@@ -50,7 +50,7 @@ def take_late(edit: Edit, delivery: Delivery, names: Collection[str], states: Ma
     changed = [gap for gap in gaps if gap.before != gap.taken.content_hash]
     written += [(gap.record.id, gap.until_at, gap.after) for gap in changed if (gap.record.id, gap.until_at) not in held]
     save_observations(edit.connection, written, edit.now)
-    _begin_earlier(edit, [gap.record for gap in gaps], at)
+    _begin_earlier(edit, gaps, lines, at)
     _note(edit, delivery, changed)
 
 
@@ -75,11 +75,18 @@ def _find_gap(record: StoredRecord, taken: TakenItem, lines: list[tuple[int, byt
     return _Gap(record, taken, before, until_at, after)
 
 
-def _begin_earlier(edit: Edit, records: Iterable[StoredRecord], at: int) -> None:
-    older = [each for each in records if each.first_seen_at > at]
-    for each in older:
-        each.first_seen_at = at
-    update_records(edit.connection, older, ["first_seen_at"])
+def _begin_earlier(edit: Edit, gaps: Iterable[_Gap], lines: Mapping[int, list[tuple[int, bytes | None]]], at: int) -> None:
+    """A record was there before, or was as it is for longer, than the newer reports could tell."""
+    older: list[StoredRecord] = []
+    for gap in gaps:
+        record, key = gap.record, gap.taken.content_hash
+        between = {line for line_at, line in lines.get(record.id, ()) if at < line_at <= record.changed_at}
+        is_same_run = key == record.content_hash and at < record.changed_at and between <= {key}
+        if at < record.first_seen_at or is_same_run:
+            record.first_seen_at = min(record.first_seen_at, at)
+            record.changed_at = at if is_same_run else record.changed_at
+            older.append(record)
+    update_records(edit.connection, older, ["first_seen_at", "changed_at"])
 
 
 def _note(edit: Edit, delivery: Delivery, gaps: Iterable[_Gap]) -> None:

@@ -65,8 +65,8 @@ def count_missing(work: Inventory, name: str) -> int:
 
 
 def note_resurrections(edit: Edit, records: Iterable[StoredRecord], at: int) -> None:
-    """A case for each retired or disposed CI of which a source reports again."""
-    seen = {each.ci_id: each.id for each in records if each.ci_id is not None}
+    """A case for each retired or disposed host of which a source reports again; a part that is back is a new one to decide on."""
+    seen = {each.ci_id: each.id for each in records if each.ci_id is not None and each.owner_record_id is None and each.owner_ref is None}
     for ci in load_known_cis(edit, list(seen)).values():
         seed = resurrection_of(ci, seen[ci.id], at)
         if seed is not None:

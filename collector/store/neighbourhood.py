@@ -166,10 +166,10 @@ def load_known_cis(edit: Edit, ci_ids: Collection[str]) -> dict[str, KnownCi]:
     stored = load_cis(edit.connection, ci_ids)
     claims = load_recorded_claims(edit.connection, ci_ids)
     load_contents(edit.connection, (each.recorded_hash for each in stored.values()), edit.contents)
-    disposed = [each.id for each in stored.values() if each.lifecycle == "disposed"]
+    ended = [each.id for each in stored.values() if each.lifecycle in ("retired", "disposed")]
     since: dict[str, int] = {}
-    if disposed:
-        is_it = history.c.ci_id.in_(disposed) & (history.c.layer == "lifecycle")
+    if ended:
+        is_it = history.c.ci_id.in_(ended) & (history.c.layer == "lifecycle")
         query = select(history.c.ci_id, func.max(history.c.valid_from).label("at")).where(is_it).group_by(history.c.ci_id)
         since = {row.ci_id: row.at for row in edit.connection.execute(query)}
     return {

@@ -28,6 +28,7 @@ class Placed:
 
     touched: set[str] = field(default_factory=set)
     moved: set[int] = field(default_factory=set)
+    unlisted: frozenset[int] = frozenset()
 
 
 @dataclass
@@ -43,9 +44,12 @@ class _Level:
     cis: dict[str, StoredCi] = field(default_factory=dict)
 
 
-def place_records(edit: Edit, records: Iterable[StoredRecord]) -> Placed:
-    """Give each record its CI, owners before what they own; children of what moved follow."""
-    placed = Placed()
+def place_records(edit: Edit, records: Iterable[StoredRecord], unlisted: Collection[int] = ()) -> Placed:
+    """Give each record its CI, owners before what they own; children of what moved follow.
+
+    `unlisted`: records that their sections do not name any more, so that what they were may be found under another ref.
+    """
+    placed = Placed(unlisted=frozenset(unlisted))
     remaining = {each.id: each for each in records}
     while remaining:
         inside = [each for each in remaining.values() if each.owner_record_id not in remaining]
@@ -60,7 +64,7 @@ def place_records(edit: Edit, records: Iterable[StoredRecord]) -> Placed:
 
 def _place_level(edit: Edit, records: Sequence[StoredRecord], placed: Placed) -> set[int]:
     """Place records of one depth; the ids of those that have another CI now."""
-    level = _load_level(edit, records)
+    level = _load_level(edit, records, placed.unlisted)
     made: list[StoredCi] = []
     moved: list[StoredRecord] = []
     left: dict[str, str] = {}
@@ -91,7 +95,7 @@ def _place_level(edit: Edit, records: Sequence[StoredRecord], placed: Placed) ->
     return {each.id for each in moved}
 
 
-def _load_level(edit: Edit, records: Sequence[StoredRecord]) -> _Level:
+def _load_level(edit: Edit, records: Sequence[StoredRecord], unlisted: Collection[int]) -> _Level:
     owner_cis = {each.id: each.ci_id for each in load_records(edit.connection, (each.owner_record_id for each in records if each.owner_record_id))}
     cis = load_cis(edit.connection, (ci_id for ci_id in owner_cis.values() if ci_id is not None))
     ready = [each for each in records if (owner_cis.get(each.owner_record_id or 0) or "") in cis]
@@ -102,7 +106,7 @@ def _load_level(edit: Edit, records: Sequence[StoredRecord]) -> _Level:
     }
     level = _Level(list(ready), keys, {each.id: cis[owner_cis[each.owner_record_id or 0] or ""] for each in ready})
     _load_known(edit, level)
-    _load_holders(edit, level)
+    _load_holders(edit, level, unlisted)
     return level
 
 
@@ -131,13 +135,13 @@ def _load_known(edit: Edit, level: _Level) -> None:
             level.known.setdefault(key, []).append(OwnedKey(each.id, each.owner_ci_id or "", key))
 
 
-def _load_holders(edit: Edit, level: _Level) -> None:
+def _load_holders(edit: Edit, level: _Level, unlisted: Collection[int]) -> None:
     """Which records, that are there, hold these CIs now: a CI held by another item of the same source and owner is taken."""
     for part in parts(sorted(level.cis)):
         columns = (source_record.c.id, source_record.c.ci_id)
         there = source_record.c.closed_at.is_(None) & (source_record.c.misses == 0) & source_record.c.is_absent.is_(False)
         query = select(*columns, source_record.c.source_id, source_record.c.owner_record_id).where(source_record.c.ci_id.in_(part), there)
-        for row in edit.connection.execute(query):
+        for row in [each for each in edit.connection.execute(query) if each.id not in unlisted]:
             key = f"{row.ci_id}|{row.source_id}|{row.owner_record_id}"
             level.holders.setdefault(key, set()).add(row.id)
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from sqlalchemy import select, update
 
+from collector.reconcile.absence import is_mass_loss
 from collector.store.delivery import Delivery, read_items
 from collector.store.edit import Edit
 from collector.store.host_record import take_independents
@@ -65,13 +66,28 @@ def _take_content(edit: Edit, delivery: Delivery, changed: Collection[str], coun
     for child in follow_owners(edit, moved):
         work.to_place.setdefault(child.id, child)
     if work.to_place:
-        placed = place_records(edit, work.to_place.values())
+        placed = place_records(edit, work.to_place.values(), _find_unlisted(edit, delivery, work, changed))
         work.touched |= placed.touched
         moved |= placed.moved
     made = {each.id for each in work.made}
     followed = {each.ref for each in work.records.values() if each.id in moved and each.id not in made}
     follow_refs(edit, delivery.source.id, followed | work.replaced)
     return work
+
+
+def _find_unlisted(edit: Edit, delivery: Delivery, work: Inventory, names: Collection[str]) -> set[int]:
+    """Records that whole sections do not name any more; of a section that the brake will hold, none."""
+    found: set[int] = set()
+    for name in names:
+        word = delivery.report.sections[name]
+        if not word.complete or word.status != "ok" or word.items is None or name in delivery.unreadable:
+            continue
+        listed = delivery.listed.get(name, set())
+        standing = [each for each in work.records.values() if each.section == name and not each.is_absent]
+        missing = {each.id for each in standing if each.ref not in listed}
+        if not is_mass_loss(len(missing), len(standing), len(listed), edit.context.settings):
+            found |= missing
+    return found
 
 
 def _touch_returned(edit: Edit, delivery: Delivery, meanings: dict[str, Meaning], states: dict[str, StoredSection]) -> set[str]:

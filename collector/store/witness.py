@@ -53,7 +53,10 @@ def load_testimonies(edit: Edit, ci_ids: Collection[str]) -> dict[str, Testimony
 
 
 _QUERY = select(
-    *(source_record.c[name] for name in ("id", "ci_id", "ref", "content_hash", "observed_at", "misses", "is_absent", "closed_at", "source_id")),
+    *(
+        source_record.c[name]
+        for name in ("id", "ci_id", "ref", "content_hash", "observed_at", "changed_at", "misses", "is_absent", "closed_at", "source_id")
+    ),
     *(source.c[name] for name in ("kind", "name", "instance", "zone", "state")),
     *(section.c[name] for name in ("confirmed_at", "interval_seconds", "complete")),
 ).select_from(
@@ -61,6 +64,16 @@ _QUERY = select(
         section, (section.c.source_id == source_record.c.source_id) & (section.c.name == source_record.c.section)
     )
 )
+
+
+def last_seen_at(row: Any) -> int:
+    """When a record's source last saw it: a complete section that was confirmed has seen all that it holds again.
+
+    Among fresh sources of one rank the one whose word is the newest counts, however often the others repeat theirs; where none is
+    fresh, the one that was heard last.
+    """
+    is_there = row.complete and not row.is_absent and not row.misses and row.confirmed_at is not None
+    return max(row.observed_at, row.confirmed_at) if is_there else int(row.observed_at)
 
 
 def _hear(edit: Edit, told: Testimony, row: Any, gone: dict[str, list[Observation]]) -> None:
@@ -73,19 +86,17 @@ def _hear(edit: Edit, told: Testimony, row: Any, gone: dict[str, list[Observatio
         told.witnesses.append(Witness(is_fresh=False, is_absent=row.kind != "agent"))
         return
     confirmed_at = row.confirmed_at if row.confirmed_at is not None else row.observed_at
-    is_there = not row.is_absent and not row.misses
     is_fresh = row.state != "revoked" and edit.now - confirmed_at <= edit.context.settings.fresh_for_ms(row.interval_seconds or 600)
     told.witnesses.append(Witness(is_fresh=is_fresh, is_absent=row.is_absent))
     told.refs.append(row.ref)
-    # A complete section that was confirmed has seen all that it holds again.
-    observed_at = max(row.observed_at, confirmed_at) if row.complete and is_there else row.observed_at
+    seen_at = last_seen_at(row)
     if not row.is_absent:
-        told.seen_at = max(told.seen_at or 0, observed_at)
+        told.seen_at = max(told.seen_at or 0, seen_at)
     observation = Observation(
         record_id=row.id,
         source=key,
         ref=row.ref,
-        observed_at=observed_at,
+        observed_at=row.changed_at if is_fresh else seen_at,
         confirmed_at=confirmed_at,
         is_fresh=is_fresh and not row.is_absent,
         attributes=edit.contents[row.content_hash]["attributes"],

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from collector.reconcile.absence import KnownRef, SectionWord, Witness, judge_presence, judge_section
+from collector.reconcile.absence import KnownRef, SectionWord, Witness, is_mass_loss, judge_presence, judge_section
 from collector.reconcile.authorise import PolicySet, decide_policy
 from collector.reconcile.case import StoredCase, advance_cases
 from collector.reconcile.claim import claims_changed, claims_of, recorded_claims, succeed, vendor_of
@@ -59,9 +59,14 @@ class Record:
     missed_since: int | None = None
     is_absent: bool = False
     depth: int = 0
+    changed_at: int = 0
     owner_record: int | None = None
     keys: tuple[DependentKey, ...] = ()
     evidence: LinkEvidence | None = None
+
+    def change(self, item: Item, at: int) -> None:
+        self.changed_at = at if self.item != item else self.changed_at
+        self.item = item
 
 
 @dataclass
@@ -108,6 +113,7 @@ class Estate:
         self.decisions: list[tuple[str, tuple[RecordedChange, ...]]] = []
         self.now = START
         self._next = 0
+        self.unlisted: set[int] = set()  # records that the section being taken does not name any more
 
     # --- reports ---
 
@@ -124,8 +130,19 @@ class Estate:
         is_held = state is not None and state.is_held
         seen = {each.ref for each in taken}
         known = [r for r in self.records.values() if r.view.source == key and r.section == section and not r.view.is_closed]
-        for each in sorted(taken, key=lambda one: CATALOGUE[one.ci_class].is_dependent):
+        for each in [one for one in taken if not CATALOGUE[one.ci_class].is_dependent]:
             self._take(key, section, each, observed_at, told["depth"])
+        listed = {one.ref for one in items}
+        missing = [r for r in known if r.view.ref not in listed and not r.is_absent]
+        standing = [r for r in known if not r.is_absent]
+        if told["complete"] and told["status"] == "ok" and not is_mass_loss(len(missing), len(standing), len(listed), self.settings):
+            self.unlisted = {r.view.id for r in missing}
+        parts = [self._take_dependent(key, section, one, observed_at, told["depth"]) for one in taken if CATALOGUE[one.ci_class].is_dependent]
+        for record in parts:  # when all are taken, so that an exchanged part has left its place whatever the order of items
+            owner = self.records.get(record.owner_record or 0)
+            if owner is not None and owner.view.ci_id is not None:
+                self._place(record, owner.view.ci_id)
+        self.unlisted = set()
         judgement = judge_section(
             [KnownRef(r.view.ref, r.misses, r.missed_since, r.is_absent, r.depth) for r in known],
             seen,
@@ -163,9 +180,6 @@ class Estate:
         return taken
 
     def _take(self, key: SourceKey, section: str, each: Item, at: int, depth: int) -> None:
-        if CATALOGUE[each.ci_class].is_dependent:
-            self._take_dependent(key, section, each, at, depth)
-            return
         claims = claims_of(each, key, JUNK, at)
         incoming = RecordView(
             id=-1, source=key, ref=each.ref, ci_class=each.ci_class, claims=claims, vendor=vendor_of(each.attributes),
@@ -182,16 +196,17 @@ class Estate:
             self._change(
                 record.view.id, claims=after, ci_class=each.ci_class, vendor=incoming.vendor, observed_at=at, confirmed_at=at, is_closed=False
             )
-            record.item = each
+            record.change(each, at)
         else:
-            record = self._add(Record(msgspec.structs.replace(incoming, id=self._id()), section, each, depth=depth))
+            record = self._add(Record(msgspec.structs.replace(incoming, id=self._id()), section, each, depth=depth, changed_at=at))
             changed = True
         if changed:
             self.reconcile(record.view.id)
         if match is not None and match.case is not None:
             self._apply_cases([match.case], ())
 
-    def _take_dependent(self, key: SourceKey, section: str, each: Item, at: int, depth: int) -> None:
+    def _take_dependent(self, key: SourceKey, section: str, each: Item, at: int, depth: int) -> Record:
+        """The record of a part; without a known owner it waits."""
         owner = next((r for r in self.records.values() if r.view.source == key and r.view.ref == each.owner and not r.view.is_closed), None)
         view = RecordView(
             id=self._id(), source=key, ref=each.ref, ci_class=each.ci_class, claims=(), first_seen_at=at, observed_at=at, confirmed_at=at
@@ -201,14 +216,13 @@ class Estate:
         if known is not None and is_exchanged(known.keys, keys):
             self._change(known.view.id, is_closed=True)
             known = None
-        record = known or self._add(Record(view, section, each, depth=depth))
-        record.item, record.keys = each, keys
+        record = known or self._add(Record(view, section, each, depth=depth, changed_at=at))
+        record.change(each, at)
+        record.keys = keys
         record.depth = depth
         self._change(record.view.id, observed_at=at, confirmed_at=at)
         record.owner_record = owner.view.id if owner is not None else None
-        if owner is None or owner.view.ci_id is None:
-            return  # waits until its owner is known
-        self._place(record, owner.view.ci_id)
+        return record
 
     def _place(self, record: Record, owner_ci: str) -> None:
         ci_class = record.item.ci_class
@@ -216,6 +230,7 @@ class Estate:
         taken = {
             r.view.ci_id for r in self.records.values()
             if r is not record and not r.view.is_closed and r.view.source == record.view.source and r.view.ci_id and not r.misses and not r.is_absent
+            and r.view.id not in self.unlisted
             and r.owner_record == record.owner_record
         }  # fmt: skip
         known = [
@@ -331,7 +346,8 @@ class Estate:
             fresh = self.now - state.confirmed_at <= self.settings.fresh_for_ms(state.interval_seconds)
             observations.append(
                 Observation(
-                    record_id=view.id, source=view.source, ref=view.ref, observed_at=view.observed_at, confirmed_at=state.confirmed_at,
+                    record_id=view.id, source=view.source, ref=view.ref, confirmed_at=state.confirmed_at,
+                    observed_at=record.changed_at if fresh else view.observed_at,
                     is_fresh=fresh, attributes=record.item.attributes, is_complete=state.complete and state.status == "ok",
                 )
             )  # fmt: skip
@@ -393,7 +409,7 @@ class Estate:
     # --- people ---
 
     def _contents(self, ci_id: str) -> list[Content]:
-        own = [ci for ci in self.cis.values() if ci_id in (ci.id, ci.owner)]
+        own = [ci for ci in self.cis.values() if ci.id == ci_id or (ci.owner == ci_id and self.presence(ci.id) != "absent")]
         return [Content(ci.id, CATALOGUE[ci.ci_class], self.merged(ci.id), ci.recorded, ci.is_recorded) for ci in own]
 
     def _decide(self, difference_id: str, verdict: Verdict, *, by_person: bool = True) -> None:

@@ -104,7 +104,9 @@ class Estate:
 
     def accept_all(self, at: float) -> None:
         """Every open difference, by a person."""
-        self.decide(accept_differences, Choice(self.open_tokens()), now=START + round(at * MINUTE))
+        tokens = self.open_tokens()
+        if tokens:
+            self.decide(accept_differences, Choice(tokens), now=START + round(at * MINUTE))
 
     def absent(self) -> list[str]:
         """Names of the CIs that are gone."""

@@ -53,8 +53,10 @@ def state(estate: Estate) -> list[Any]:
         names.setdefault(records[record_id] or "", []).append(f"{kind}/{name}/{instance} {ref}")
     known = {ci_id: tuple(sorted(each)) for ci_id, each in names.items()}
     rows = estate.rows(select(ci.c.id, ci.c.ci_class, ci.c.presence).where(ci.c.redirect_to.is_(None)))
-    cis = sorted((known[ci_id], ci_class, presence, sorted(map(repr, estate.effective_of(ci_id).items()))) for ci_id, ci_class, presence in rows)
-    differences = sorted((known[ci_id], kind, attribute, repr(old), repr(new)) for ci_id, kind, attribute, old, new in estate.open_values())
+    cis = sorted(
+        (known.get(ci_id, ()), ci_class, presence, sorted(map(repr, estate.effective_of(ci_id).items()))) for ci_id, ci_class, presence in rows
+    )
+    differences = sorted((known.get(ci_id, ()), kind, attribute, repr(old), repr(new)) for ci_id, kind, attribute, old, new in estate.open_values())
     cases = sorted((kind, key) for kind, key in estate.rows(select(review_case.c.kind, review_case.c.case_key).where(review_case.c.state == "open")))
     quarantined = sorted(estate.rows(select(quarantined_value.c.kind, quarantined_value.c.scope, quarantined_value.c.value)))
     return [cis, differences, cases, quarantined]
@@ -87,7 +89,7 @@ def sqlite_store(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
     database.close()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(reports=estates(), random=st.randoms(use_true_random=False))
 def test_any_order_of_the_same_reports_gives_what_the_engine_decides_in_memory(sqlite_store: Database, reports: list[Any], random: Any) -> None:
     expected = oracle_of(reports).state()

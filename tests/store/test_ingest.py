@@ -355,3 +355,25 @@ def test_absence_takes_its_minimum_age(database: Database) -> None:
         assert estate.absent() == []
     estate.send("agent/web01/a1", {"packages": unchanged(short)}, at=40)
     assert estate.absent() == ["p2"]
+
+
+def test_a_disk_in_another_slot_of_its_host_is_the_same_disk(estate: Estate) -> None:
+    def disk(slot: str) -> Any:
+        return item(f"disk:{slot}", "disk", owner="host", attributes={"slot": slot, "vendor": "V"}, serial="D1SERIAL")
+
+    estate.send("agent/web01/a1", {"host": section(HOST), "disks": section(disk("0"))})
+    estate.accept_all(1)
+    estate.send("agent/web01/a1", {"disks": section(disk("1"))}, at=10)
+    estate.send("agent/web01/a1", {"disks": unchanged(section(disk("1")))}, at=20)
+    assert (estate.names(), estate.differences()) == ([("disk", "1", "web01"), ("server", "web01", None)], [])
+
+
+def test_an_accepted_loss_that_is_back_is_a_new_part_to_decide_on(estate: Estate) -> None:
+    estate.send("agent/web01/a1", {"host": section(HOST), "packages": section(*packages(3))})
+    estate.accept_all(1)
+    for at in (10, 20):
+        estate.send("agent/web01/a1", {"packages": section(*packages(2), digest=str(at))}, at=at)
+    estate.accept_all(21)
+    assert estate.differences() == []
+    estate.send("agent/web01/a1", {"packages": section(*packages(3))}, at=30)
+    assert (estate.differences(), estate.cases()) == ([("new_ci", "p2", "", "open")], [])
