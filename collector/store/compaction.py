@@ -13,10 +13,14 @@ from sqlalchemy import Connection, delete, false, func, insert, select
 
 from collector.store.sample_block import Block, Column, decode_block, encode_compact
 from collector.store.schema import chunk
+from collector.store.series import load_tables
 
 HOUR_MS = 3_600_000
 # Samples of an hour that are still on their way when it ends.
 GRACE_MS = 5 * 60_000
+# How many samples one packing holds in memory, at about 100 bytes each, and of how many blocks.
+SAMPLES_AT_ONCE = 1_000_000
+BLOCKS_AT_ONCE = 2_000
 
 
 class Work(Struct, frozen=True):
@@ -46,11 +50,25 @@ def load_work(connection: Connection, now: int, *, limit: int) -> list[Work]:
     return [Work(*row) for row in connection.execute(query)]
 
 
-def load_blocks(connection: Connection, work: Work) -> list[tuple[int, bytes]]:
-    """Number and body of every block of that hour, in the order of their coming."""
+def load_blocks(connection: Connection, work: Work, *, maximum_samples: int = SAMPLES_AT_ONCE) -> list[tuple[int, bytes]]:
+    """Number and body of the blocks of that hour, in the order of their coming.
+
+    Where they hold more than `maximum_samples`, only the first as received, at least one; the others are the next round's work.
+    """
     is_of_hour = (chunk.c.start_at >= work.hour) & (chunk.c.start_at < work.hour + HOUR_MS)
-    is_of_table = (chunk.c.source_id == work.source_id) & (chunk.c.table_digest == work.table_digest)
-    return [(row.id, row.body) for row in connection.execute(select(chunk.c.id, chunk.c.body).where(is_of_table, is_of_hour).order_by(chunk.c.id))]
+    is_it = (chunk.c.source_id == work.source_id) & (chunk.c.table_digest == work.table_digest) & is_of_hour
+    # As received first: those must get done.
+    rows = connection.execute(select(chunk.c.id, chunk.c.count).where(is_it).order_by(chunk.c.is_compact, chunk.c.id).limit(BLOCKS_AT_ONCE)).all()
+    series = max(1, len(load_tables(connection, work.source_id, [work.table_digest]).get(work.table_digest, ())))
+    chosen: list[int] = []
+    samples = 0
+    for number, instants in rows:
+        samples += instants * series
+        if chosen and samples > maximum_samples:
+            break
+        chosen.append(number)
+    query = select(chunk.c.id, chunk.c.body).where(chunk.c.id.in_(chosen)).order_by(chunk.c.id)
+    return [(row.id, row.body) for row in connection.execute(query)]
 
 
 def join_blocks(work: Work, blocks: Sequence[tuple[int, bytes]]) -> Joined:

@@ -13,6 +13,32 @@ Point = tuple[int, float | None]
 GAP_STEPS = 2.5
 
 
+class Thinner:
+    """The points of one series, given slice by slice in the order of time, as if all were given at once.
+
+    Slices of whole spans keep memory bounded over long windows; what a slice ends with is kept to tell gaps and resets at its border.
+    """
+
+    def __init__(self, *, is_counter: bool) -> None:
+        self._is_counter = is_counter
+        self._before: list[Sample] = []
+        self._last: list[Point] = []
+        self.points: list[Point] = []
+
+    def add(self, samples: Iterable[Sample], since: int, until: int, limit: int) -> None:
+        """The samples of `[since, until)`, of which about `limit` points are wanted."""
+        known = sorted({at: value for at, value in samples if since <= at < until}.items())
+        if not known:
+            return
+        points = to_points([*self._before, *known], self._before[0][0] if self._before else since, until)
+        if self._before:  # a gap that began in the slice before is told there
+            self.points += [point for point in points if self._before[-1][0] < point[0] < since]
+        points = [point for point in points if point[0] >= since]
+        self.points += thin_out(points, since, until, limit, is_counter=self._is_counter, before=self._last)
+        self._before = known[-3:]
+        self._last = [point for point in self.points[-1:] if point[1] is not None] or self._last
+
+
 def to_points(samples: Iterable[Sample], since: int, until: int) -> list[Point]:
     """Samples in `[since, until)` as points, oldest first; of several at one instant the last given counts.
 
@@ -29,11 +55,11 @@ def to_points(samples: Iterable[Sample], since: int, until: int) -> list[Point]:
     return marked
 
 
-def thin_out(points: Sequence[Point], since: int, until: int, limit: int, *, is_counter: bool) -> list[Point]:
+def thin_out(points: Sequence[Point], since: int, until: int, limit: int, *, is_counter: bool, before: Sequence[Point] = ()) -> list[Point]:
     """At most about `limit` points: of a gauge the mean of each span, of a counter its last value.
 
     Where a counter was reset within a span or since the one before, the points around that (last) reset stay too, so that it is not
-    lost in the sum of increases. A span without any number is one None.
+    lost in the sum of increases. A span without any number is one None. `before`: the last point of what came before `since`.
     """
     if len(points) <= limit or limit < 1:
         return list(points)
@@ -42,7 +68,7 @@ def thin_out(points: Sequence[Point], since: int, until: int, limit: int, *, is_
     for point in points:
         spans.setdefault((point[0] - since) // width, []).append(point)
     thinned: list[Point] = []
-    last: list[Point] = []
+    last = list(before)
     for index in sorted(spans):
         kept = _last_of_counter(spans[index], last) if is_counter else [_mean_of_gauge(spans[index])]
         last = [point for point in kept[-1:] if point[1] is not None] or last

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from collector.store.content import decode
-from collector.store.point import Sample, thin_out, to_points
+from collector.store.point import Sample, Thinner
 from collector.store.read_ci import find_row
 from collector.store.reading import Reading
 from collector.store.sample_block import decode_block
@@ -22,6 +22,10 @@ from muster.ports import SeriesView
 
 SERIES_LIMIT = 2_000
 POINTS_LIMIT = 20_000
+# Samples that one answer may be made of, and about as many of them as are in memory at once.
+SAMPLES_LIMIT = 20_000_000
+SAMPLES_AT_ONCE = 250_000
+SAMPLES_OF_ONE_POINT = 500_000
 _DEPTH = 4  # a host, its interfaces, their addresses
 
 
@@ -31,6 +35,10 @@ class Window(Struct, frozen=True):
     since: int
     until: int
     points: int
+
+
+# Where series stand: (source, table) → position → series.
+_Places = dict[tuple[int, str], dict[int, int]]
 
 
 class _Series(Struct, frozen=True):
@@ -54,19 +62,37 @@ def list_series(reading: Reading, key: str, name: str | None) -> list[SeriesView
 def load_points(reading: Reading, key: str, names: Sequence[str], window: Window, labels: Mapping[str, str]) -> list[SeriesView]:
     """Series of these names that bear these labels, with their points; one that two sources measure comes twice.
 
-    Raises NotFoundError, InputError for a window that is none.
+    Raises NotFoundError, InputError for a window that is none or holds too many samples.
     """
     if not 1 <= window.points <= POINTS_LIMIT:
         raise InputError(f"{window.points} points are not between 1 and {POINTS_LIMIT}", path="points")
     if window.until <= window.since:
         raise InputError("the end of the window is not after its beginning", path="until")
     found = [each for each in _find_series(reading, key, names) if labels.items() <= each.labels.items()]
-    samples = _load_samples(reading.connection, found, window)
-    views = []
-    for each in found:
-        points = to_points(samples.get(each.id, ()), window.since, window.until)
-        views.append(each.to_view(thin_out(points, window.since, window.until, window.points, is_counter=each.kind == "counter")))
-    return views
+    places = _find_places(reading.connection, found)
+    samples = _count_samples(reading.connection, places, window)
+    limit = min(SAMPLES_LIMIT, window.points * SAMPLES_OF_ONE_POINT)
+    if samples > limit:
+        message = f"the window holds {samples:,} samples of {len(found)} series; ask for a shorter one, fewer names or one label"
+        raise InputError(f"{message} (at most {limit:,})", path="since")
+    thinners = {each.id: Thinner(is_counter=each.kind == "counter") for each in found}
+    for part in slice_window(window, samples):
+        loaded = _load_samples(reading.connection, places, part)
+        for number, own in loaded.items():
+            thinners[number].add(own, part.since, part.until, part.points)
+    return [each.to_view(thinners[each.id].points) for each in found]
+
+
+def slice_window(window: Window, samples: int) -> Iterator[Window]:
+    """The window in parts of whole spans, each of which should hold a bounded number of samples."""
+    count = min(window.points, -(-samples // SAMPLES_AT_ONCE)) or 1
+    width = -(-(window.until - window.since) // window.points)
+    spans = window.points // count
+    for first in range(0, window.points, spans):
+        since = window.since + first * width
+        if since < window.until:
+            wanted = min(spans, window.points - first)
+            yield Window(since, min(window.until, since + wanted * width), wanted)
 
 
 def _find_series(reading: Reading, key: str, names: Sequence[str] | None) -> list[_Series]:
@@ -102,30 +128,41 @@ def _contents_of(owners: Sequence[str]) -> Any:
     return select(ci.c.id).where(ci.c.owner_ci_id.in_(owners), ci.c.redirect_to.is_(None))
 
 
-def _load_samples(connection: Connection, wanted: Collection[_Series], window: Window) -> dict[int, list[Sample]]:
-    """Samples by series, those of blocks that came later behind the others."""
+def _find_places(connection: Connection, wanted: Collection[_Series]) -> _Places:
+    """Tables without any of the series are left out."""
     numbers: defaultdict[int, set[int]] = defaultdict(set)
     for each in wanted:
         numbers[each.source_id].add(each.id)
-    found: defaultdict[int, list[Sample]] = defaultdict(list)
+    found: _Places = {}
     for source_id, own in numbers.items():
-        places = _places(connection, source_id, own)
-        for part in parts(sorted(places)):
-            is_wanted = (chunk.c.source_id == source_id) & chunk.c.table_digest.in_(part)
-            is_wanted &= (chunk.c.start_at < window.until) & (chunk.c.end_at >= window.since)
-            for digest, body in connection.execute(select(chunk.c.table_digest, chunk.c.body).where(is_wanted).order_by(chunk.c.id)):
-                times, columns = decode_block(body, places[digest])
-                for position, column in columns.items():
-                    found[places[digest][position]] += zip(times, column, strict=True)
+        rows = connection.execute(select(series_table.c.digest, series_table.c.series_ids).where(series_table.c.source_id == source_id))
+        for digest, body in rows:
+            places = {position: number for position, number in enumerate(decode(body)) if number in own}
+            if places:
+                found[source_id, digest] = places
     return found
 
 
-def _places(connection: Connection, source_id: int, wanted: set[int]) -> dict[str, dict[int, int]]:
-    """Where series stand: table → position → series. Tables without any are left out."""
-    found: dict[str, dict[int, int]] = {}
-    rows = connection.execute(select(series_table.c.digest, series_table.c.series_ids).where(series_table.c.source_id == source_id))
-    for digest, body in rows:
-        places = {position: number for position, number in enumerate(decode(body)) if number in wanted}
-        if places:
-            found[digest] = places
+def _is_of(source_id: int, digest: str, window: Window) -> ColumnElement[bool]:
+    is_wanted = (chunk.c.source_id == source_id) & (chunk.c.table_digest == digest)
+    return is_wanted & (chunk.c.start_at < window.until) & (chunk.c.end_at >= window.since)
+
+
+def _count_samples(connection: Connection, places: _Places, window: Window) -> int:
+    """About how many samples would be read, without reading any."""
+    total = 0
+    for (source_id, digest), positions in places.items():
+        instants = connection.execute(select(func.coalesce(func.sum(chunk.c.count), 0)).where(_is_of(source_id, digest, window))).scalar_one()
+        total += int(instants) * len(positions)
+    return total
+
+
+def _load_samples(connection: Connection, places: _Places, window: Window) -> dict[int, list[Sample]]:
+    """Samples by series, those of blocks that came later behind the others."""
+    found: defaultdict[int, list[Sample]] = defaultdict(list)
+    for (source_id, digest), positions in places.items():
+        for body in connection.execute(select(chunk.c.body).where(_is_of(source_id, digest, window)).order_by(chunk.c.id)).scalars():
+            times, columns = decode_block(body, positions)
+            for position, column in columns.items():
+                found[positions[position]] += zip(times, column, strict=True)
     return found

@@ -104,3 +104,20 @@ def test_blocks_that_retention_took_meanwhile_are_not_brought_back(database: Dat
         connection.execute(delete(chunk))
         assert compaction.save_block(connection, joined) is False
     assert chunks(database) == []
+
+
+def test_an_hour_of_very_many_samples_is_packed_in_parts(database: Database) -> None:
+    report_hours(database, 1)
+    before = points(database)
+    packed: list[int] = []
+    while True:
+        with database.connect() as connection:
+            works = compaction.load_work(connection, LATER, limit=1)
+            if not works:
+                break
+            blocks = compaction.load_blocks(connection, works[0], maximum_samples=100 * len(TABLE))
+        packed.append(len(blocks))
+        with database.begin() as connection:
+            assert compaction.save_block(connection, compaction.join_blocks(works[0], blocks))
+    assert packed == [25, 25, 11]
+    assert points(database) == before

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.store.point import Point, Sample, thin_out, to_points
+from collector.store.point import Point, Sample, Thinner, thin_out, to_points
 
 STEP = 15_000
 
@@ -111,3 +111,36 @@ def test_the_increase_of_a_counter_with_one_reset_a_span_survives_thinning(point
     before_first = increase([point for point in points if point[0] <= thinned[0][0]])
     if len(set(resets)) == len(resets):
         assert increase(thinned) + before_first == increase(points)
+
+
+def give_in_slices(points: list[Point], until: int, limit: int, spans: int, *, is_counter: bool) -> list[Point]:
+    """As a long window is read: so many spans at once."""
+    width = math.ceil(until / limit)
+    thinner = Thinner(is_counter=is_counter)
+    for since in range(0, until, spans * width):
+        thinner.add([point for point in points if since <= point[0] < since + spans * width], since, since + spans * width, spans)
+    return thinner.points
+
+
+def test_a_gap_at_the_border_of_two_slices_is_told() -> None:
+    points: list[Point] = [(at * STEP, 1.0) for at in (0, 1, 2, 3, 12, 13, 14, 15)]
+    assert give_in_slices(points, 16 * STEP, 16, 4, is_counter=False) == to_points(points, 0, 16 * STEP)
+
+
+def test_a_reset_at_the_border_of_two_slices_stays() -> None:
+    points: list[Point] = [(0, 1.0), (1, 90.0), (2, 95.0), (3, 99.0), (4, 5.0), (5, 100.0), (6, 110.0), (7, 120.0)]
+    assert give_in_slices(points, 8, 2, 1, is_counter=True) == [(3, 99.0), (4, 5.0), (7, 120.0)]
+
+
+@given(counters(), st.integers(1, 20), st.integers(1, 6))
+def test_slices_of_a_long_window_keep_order_bounds_and_increase(points: list[Point], limit: int, spans: int) -> None:
+    until = points[-1][0] + 1
+    width = math.ceil(until / limit)
+    given = give_in_slices(points, until, limit, spans, is_counter=True)
+    assert [at for at, _ in given] == sorted({at for at, _ in given})
+    assert set(given) <= set(points)
+    assert len(given) <= 3 * (limit + spans)
+    resets = [after[0] // width for before, after in pairwise(points) if (after[1] or 0) < (before[1] or 0)]
+    before_first = increase([point for point in points if point[0] <= given[0][0]])
+    if len(set(resets)) == len(resets):
+        assert increase(given) + before_first == increase(points)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from collector.store import series as metrics
 from collector.store.engine import Database
+from collector.store.read_series import SAMPLES_AT_ONCE, SAMPLES_LIMIT, Window, slice_window
 from collector.store.schema import chunk, series, series_table, source
 from muster.errors import InputError, NotFoundError
 from muster.ports import SeriesView
@@ -148,6 +151,26 @@ def test_a_source_can_make_only_so_many_series(database: Database) -> None:
 def test_many_points_are_thinned(database: Database) -> None:
     save(database, samples=[block([list(range(400))] * 3)])
     assert [len(each) for each in points(database, "web1", "node_load1", points=40, until=NOW + 400 * STEP)] == [40]
+
+
+def test_a_long_window_is_read_in_slices_of_whole_spans() -> None:
+    window = Window(NOW, NOW + 90 * 86_400_000 + 17, 500)
+    for samples in (0, 1, 3_000_000, 20_000_000):
+        slices = list(slice_window(window, samples))
+        assert (slices[0].since, slices[-1].until) == (window.since, window.until)
+        assert all(before.until == after.since for before, after in pairwise(slices))
+        assert len(slices) >= samples / SAMPLES_AT_ONCE
+        width = -(-(window.until - window.since) // 500)
+        assert all((each.since - window.since) % width == 0 for each in slices)
+        assert all(each.until - each.since == width * each.points for each in slices[:-1])
+
+
+def test_a_window_of_too_many_samples_is_refused_before_any_is_read(database: Database) -> None:
+    save(database)
+    with database.begin() as connection:
+        connection.execute(update(chunk).values(count=SAMPLES_LIMIT + 1, body=b"not read"))
+    with pytest.raises(InputError, match="the window holds 20,000,001 samples of 1 series; ask for a shorter one"):
+        points(database, "web1", "node_load1")
 
 
 def test_a_window_or_ci_that_is_none_says_so(database: Database) -> None:
