@@ -15,6 +15,7 @@ from discovery.snmp.transport import SnmpTransport
 from discovery.ssh.host_key import HostKeyStore
 from discovery.sweep.icmp import Pinger
 from muster.clock import FakeClock, SystemClock
+from tests.support.icmp_network import Network
 from tests.support.snmpd import Snmpd, running_snmpd
 from tests.support.sshd import Sshd, running_sshd
 
@@ -63,6 +64,13 @@ async def make_instruments(tmp_path: Path) -> AsyncIterator[MakeInstruments]:
         each.pinger.close()
         await each.snmp.close()
         each.threads.shutdown(wait=True)
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    made = Network()
+    yield made
+    made.close()
 
 
 @pytest.fixture

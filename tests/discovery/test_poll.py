@@ -11,39 +11,13 @@ from discovery.known_target import KnownTarget, Subject, TargetBook
 from discovery.poll import LATENCY_SERIES, MetricsPoll, ReachabilityPoll
 from discovery.printout import Printout
 from discovery.survey import Surroundings
-from discovery.sweep.icmp import Channel, Pinger
+from discovery.sweep.icmp import Pinger
 from muster.clock import FakeClock
 from muster.wire.report import Endpoint
 from tests.discovery.conftest import MakeInstruments
+from tests.support.icmp_network import Network
 from tests.support.server import free_port
 from tests.support.snmpd import COMMUNITY, Snmpd, free_udp_port
-
-
-class Network:
-    """An ICMP channel on which chosen addresses are silent: the request is swallowed, all others are answered at once."""
-
-    def __init__(self) -> None:
-        self.silent: set[str] = set()
-
-    def open(self, version: int) -> Channel:
-        network = self
-        ours, self.peer = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        ours.setblocking(False)
-
-        class Line(socket.socket):
-            sender = ""
-
-            def sendto(self, content: bytes, *where: object) -> int:  # type: ignore[override]
-                address = where[-1][0]  # type: ignore[index]
-                if address not in network.silent:
-                    network.peer.send(address.ljust(16).encode() + b"\0" + content[1:])
-                return len(content)
-
-            def recvfrom(self, size: int, *_: object) -> tuple[bytes, tuple[str, int]]:
-                packet = self.recv(size)
-                return packet[16:], (packet[:16].decode().strip(), 0)
-
-        return Channel(Line(fileno=ours.detach()), version, has_header=False)
 
 
 def job_of(probes: str = "[icmp]", credentials: str = "", networks: str = "10.0.0.0/24") -> Job:
@@ -69,14 +43,15 @@ async def rounds(poll: ReachabilityPoll, clock: FakeClock, steps: list[Callable[
         clock.advance(seconds=30)
 
 
-async def test_an_outage_begins_at_its_first_failure_and_ends_at_the_first_answer(make_instruments: MakeInstruments, printout: Printout) -> None:
-    clock, network, book = FakeClock(), Network(), TargetBook(None)
+async def test_an_outage_begins_at_its_first_failure_and_ends_at_the_first_answer(
+    make_instruments: MakeInstruments, printout: Printout, network: Network
+) -> None:
+    clock, book = FakeClock(), TargetBook(None)
     pinger = Pinger(open_=network.open)
     book.put(known(1))
     poll = ReachabilityPoll(job_of(), make_instruments(pinger=pinger, clock=clock), book, printout, Surroundings)
     fail, answer = lambda: network.silent.add("10.0.0.1"), network.silent.clear
     await rounds(poll, clock, [answer, fail, answer, fail, fail, fail, answer])
-    network.peer.close()
     expected = [("up", 0), ("up", 60), ("down", 90), ("down", 120), ("down", 150), ("up", 180)]
     assert told(printout, clock) == [("host-1", state, at) for state, at in expected]
     assert told(printout, clock, "icmp") == told(printout, clock)
@@ -85,8 +60,10 @@ async def test_an_outage_begins_at_its_first_failure_and_ends_at_the_first_answe
     assert next(state.reason for state in states if state.state == "down" and state.check == "icmp") == "no echo reply within 0.3 s"
 
 
-async def test_most_targets_silent_at_once_are_unknown_and_the_observer_is_blamed(make_instruments: MakeInstruments, printout: Printout) -> None:
-    clock, network, book = FakeClock(), Network(), TargetBook(None)
+async def test_most_targets_silent_at_once_are_unknown_and_the_observer_is_blamed(
+    make_instruments: MakeInstruments, printout: Printout, network: Network
+) -> None:
+    clock, book = FakeClock(), TargetBook(None)
     for number in range(1, 11):
         book.put(known(number))
     lost: list[bool] = []
@@ -97,7 +74,6 @@ async def test_most_targets_silent_at_once_are_unknown_and_the_observer_is_blame
     await rounds(
         poll, clock, [lambda: None, lambda: network.silent.update(some), lambda: network.silent.update(all_), lambda: None, network.silent.clear]
     )
-    network.peer.close()
     states = [state for _, state, _ in told(printout, clock)]
     assert "down" not in states
     assert states.count("unknown") == 16
