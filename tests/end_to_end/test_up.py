@@ -71,7 +71,7 @@ def test_up_signs_a_person_in_shows_this_host_and_ends_cleanly(tmp_path: Path) -
         api = ApiClient(f"http://127.0.0.1:{port}", read_token(folder))
         host = eventually(lambda: api.items("/v1/cis", query="class:host is:recorded"), seconds=30, what="this host on record")
         assert len(host) == 1, "its own first host is accepted by the policy initial_discovery"
-        assert api.get("/v1/differences")["total"] == 0
+        assert api.get("/v1/differences", query="class:device")["total"] == 0, "what else listens here meanwhile may differ"
         with open_browser() as browser:
             context = make_context(browser, f"http://127.0.0.1:{port}")
             page = watch(context, f"http://127.0.0.1:{port}")
