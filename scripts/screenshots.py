@@ -32,7 +32,7 @@ PAGES = {
     "overview": "/",
     "review": "/review",
     "cases": "/cases",
-    "items": "/cis?q=class%3Aserver",
+    "items": "/cis",
     "item": "/cis/{ci}",
     "item-contents": "/cis/{ci}/contents",
     "item-metrics": "/cis/{ci}/metrics",

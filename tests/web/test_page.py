@@ -103,6 +103,19 @@ def test_columns_and_filter_stay_in_the_address(pages: PageServer, visit: Callab
     assert servers == ["web-03", "web-02", "web-01"]
 
 
+def test_list_begins_with_hosts_and_shows_parts_when_asked(pages: PageServer, visit: Callable[..., Watched]) -> None:
+    watched = visit()
+    watched.open("/cis")
+    everything = pages.reader.list_cis().total
+    independent = pages.reader.list_cis("is:independent").total
+    assert watched.page.inner_text(".page-head .sub") == f"{independent} CIs"
+    watched.page.click("text=with their contents")
+    watched.page.wait_for_url("**/cis?parts=1")
+    assert watched.page.inner_text(".page-head .sub") == f"{everything} CIs"
+    watched.open("/cis?q=class:software_package")
+    assert watched.page.locator("tbody tr").count() > independent
+
+
 def test_charts_become_interactive_with_the_same_lines(pages: PageServer, visit: Callable[..., Watched]) -> None:
     watched = visit()
     watched.open(fill("/cis/{web}/metrics", pages))

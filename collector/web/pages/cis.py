@@ -10,8 +10,9 @@ from typing import Any
 from aiohttp import web
 
 from collector.api.keys import CATALOGUE, READER
+from collector.store.filter import searchable_fields
 from collector.web.page import PageModule, Route
-from collector.web.rendering import respond
+from collector.web.rendering import respond, with_query
 from collector.web.table_export import FORMATS, ROW_LIMIT, send_table
 from collector.web.view.ci_list import SORTS, choose_columns, to_list
 from collector.web.visit import load, origin_of, visit_of
@@ -26,15 +27,18 @@ async def show(request: web.Request) -> web.Response:
     """A query that is none is told beside the filter, with the list left out."""
     visit = visit_of(request)
     query = request.query.get("q", "").strip()
+    with_parts = request.query.get("parts") == "1"
+    # Nobody who opens the list wants to begin with packages; whoever asks for something asks for everything.
+    effective = query or ("" if with_parts else "is:independent")
     catalogue = request.app[CATALOGUE]
     columns = choose_columns(",".join(request.query.getall("columns", [])) or None, catalogue)
     if (form := request.query.get("format")) in FORMATS:
-        return await _export(request, str(form), query, columns)
+        return await _export(request, str(form), effective, columns)
     sort = request.query.get("sort", "name")
     sort = sort if sort.removeprefix("-") in SORTS else "name"
     fault = ""
     try:
-        found = await load(request, "list_cis", query, cursor=request.query.get("cursor"), limit=ROWS_SHOWN, sort=sort)
+        found = await load(request, "list_cis", effective, cursor=request.query.get("cursor"), limit=ROWS_SHOWN, sort=sort)
     except InputError as error:
         fault, found = error.message, NOTHING
     kept = {name: value for name, value in visit.query.items() if name not in {"cursor", "sort", "columns"}}
@@ -47,6 +51,11 @@ async def show(request: web.Request) -> web.Response:
         status=422 if fault else 200,
         page=to_list(found.items, columns, sort, kept, catalogue=catalogue, viewpoint=visit.viewpoint),
         query=query,
+        scopes=[
+            (with_query(visit, parts=None, cursor=None), visit.viewpoint.say("hosts and devices"), not with_parts),
+            (with_query(visit, parts="1", cursor=None), visit.viewpoint.say("with their contents"), with_parts),
+        ],
+        words=[*(f"class:{each.name}" for each in catalogue), *(f"{name}:" for name in searchable_fields(catalogue))],
         fault=fault,
         total=found.total,
         next_cursor=found.next_cursor,

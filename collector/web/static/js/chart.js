@@ -74,7 +74,7 @@
   function clock(seconds, extent, zone, full) {
     const day = { month: "2-digit", day: "2-digit" };
     const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-    const wanted = full ? Object.assign({}, day, time, { second: "2-digit" }) : extent > 172800 ? day : time;
+    const wanted = full ? Object.assign({}, day, time, { second: "2-digit" }) : extent > 172800 ? day : extent < 600 ? Object.assign({}, time, { second: "2-digit" }) : time;
     const parts = {};
     new Intl.DateTimeFormat("en", Object.assign({ timeZone: zone }, wanted)).formatToParts(new Date(seconds * 1000)).forEach(function (each) { parts[each.type] = each.value; });
     const date = parts.month ? parts.month + "-" + parts.day : "";
