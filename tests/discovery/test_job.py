@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from discovery.credential import Login, load_credentials, parse_credential, to_login, to_snmp
-from discovery.job import Job, load_jobs, parse_job
+from discovery.finding import REASONS
+from discovery.job import Job, JobDocument, PollDocument, ScheduleDocument, load_jobs, parse_job
+from discovery.settings import Settings
 from discovery.snmp.credential import Community, User
+from muster.config import list_settings
 from muster.errors import ConfigurationError, DocumentError
+from tests.conftest import ROOT
 
 V3 = "id: snmp-core\ntype: snmp_v3\nuser: monitor\nauthentication_secret: env:AUTHENTICATION\nprivacy_secret: env:PRIVACY\n"
 V2C = "id: snmp-old\ntype: snmp_v2c\ncommunity: env:COMMUNITY\n"
@@ -130,3 +136,19 @@ def test_a_secret_that_cannot_be_read_names_its_reference(tmp_path: Path) -> Non
         to_login(document, {})  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="secret env:COMMUNITY: the variable is not set"):
         to_snmp(CREDENTIALS["snmp-old"], {})  # type: ignore[arg-type]
+
+
+def test_the_examples_of_the_documentation_are_taken_as_they_stand() -> None:
+    page = (ROOT / "docs" / "discovery.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    credentials = [parse_credential(text, file="docs/discovery.md") for text in blocks if "# credentials.d/" in text]
+    jobs = [parse_job(text, {each.id: each for each in credentials}, file="docs/discovery.md") for text in blocks if "# discovery.d/" in text]
+    assert (len(credentials), [job.id for job in jobs]) == (3, ["site-berlin"])
+    assert len(credentials) + len(jobs) == len(blocks)
+
+
+def test_every_key_setting_and_reason_stands_in_the_documentation() -> None:
+    page = (ROOT / "docs" / "discovery.md").read_text(encoding="utf-8")
+    keys = [field.name for kind in (JobDocument, ScheduleDocument, PollDocument) for field in msgspec.structs.fields(kind)]
+    settings = [setting.name for setting in list_settings(Settings)]
+    assert [name for name in (*keys, *settings, *REASONS) if not re.search(rf"`(\w+\.)?{name}(\.\w+)?`", page)] == []
