@@ -6,21 +6,23 @@ Opening, writing
     writer.Writer(database)                           .start(), .submit(work) -> Future, await .run(work), .stop(); group commit
 
 Taking reports (run inside the writer: `await writer.run(lambda connection: ingest.accept_report(connection, context, envelope))`)
-    ingest.Context(catalogue, junk, settings, ...)    built once at start
-    ingest.Envelope(report, body, content_type, received_at, sent_at, token)  one received report
-    ingest.accept_report(connection, context, envelope) -> Answer
+    ingest.Context(catalogue, junk, settings, policies, initial_discovery)    built once at start
+    ingest.Envelope(report, body, content_type, received_at, sent_at, token)  one received report; `body` inflated, `token` a source.Grant
+    ingest.accept_report(connection, context, envelope) -> Answer             receive_report -> Receipt: the answer and what changed
 
-Deciding (same: inside the writer)
-    decision.accept_differences / reject_differences / ignore_differences / undo_decision / resolve_case / adopt_suggestion
-    recorded.patch_recorded(connection, ...)          recorded attributes and tags, with If-Match version
-    audit_chain.append(connection, at, actor=, action=, subject=, detail=) / verify(connection)
-
-Letting in
-    token.create_token / find_token / redeem_token / note_use / revoke_token; session.begin_session / find_session / end_session
-    account.create_account / check_password / hash_password / save_role / disable_account
+Deciding (same: inside the writer; each gives the decision's id, with `actor`, `now` and `reason` by name)
+    decision.Choice(tokens, group)                                            ids with the token that was seen, and every open one of a group
+    decision.accept_differences / reject_differences / ignore_differences(connection, context, choice, ...)
+    decision.undo_decision(connection, context, decision_id, ...)
+    decision.resolve_case(connection, context, case_id, action, ...)          same | different | release | confirm | dismiss
+    decision.adopt_suggestion(connection, context, ci_key, other_key, ...)    the first CI's records belong to the other
+    recorded.patch_recorded(connection, context, ci_key, Patch, if_version=, ...) -> version
+    recorded.record_ci(connection, context, ci_class, Patch, zone=, ...) -> StoredCi
+    pin.pin_value(connection, context, ci_key, PinWish, ...) / unpin_value
+    audit_chain.append(connection, ...) / verify(connection)
 
 Keeping
-    sweep.sweep(connection, context, now)             presence, expired checks, ignored differences, pins
+    sweep.sweep(connection, context, now) -> Swept    presence, expired checks, ignored differences, pins
     retention.delete_expired(connection, ...)         journal and samples
     liveness.begin / beat / end, lease.acquire / release, setting.load / save
     series.save_samples(connection, source_id, tables=, samples=, received_at=, shift_ms=) -> digests to send in full

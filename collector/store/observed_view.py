@@ -70,7 +70,8 @@ def _write(edit: Edit, view: View, bodies: dict[bytes, bytes], searched: list[Vi
     key = hash_body(body)
     if view.was != ci.presence:
         view.is_changed = True
-        if not is_new:
+        # A part's silence is its owner's, told there once.
+        if not is_new and (ci.owner_ci_id is None or "absent" in (view.was, ci.presence)):
             edit.note(ci.id, "presence", "", view.was, ci.presence, valid_from=_presence_from(edit, view))
     if key != ci.effective_hash and (effective or old):
         bodies[key] = body
