@@ -20,6 +20,7 @@ import agent.inventory
 from agent.host import Host
 from agent.recording import open_host
 from agent.section import Content, Section, failed
+from muster.errors import MusterError
 from muster.plugins import load_plugins
 from muster.wire.digest import digest_section
 
@@ -93,4 +94,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except MusterError as error:
+        print(f"muster agent: inventory: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -61,6 +61,7 @@ class ChildInventory:
             self._child = InventoryChild(self._settings.root, self._settings.recording, sections, known)
         except UnavailableError as error:
             self._log("error", "inventory_failed", reason=str(error))
+            done([])
             return True
         self._done, self._deadline = done, self._clock.monotonic_seconds() + TIME_LIMIT_SECONDS
         self._loop.watch(self._child.descriptor, self._gather)
@@ -71,6 +72,7 @@ class ChildInventory:
         if self._child is not None and self._clock.monotonic_seconds() > self._deadline:
             self._log("error", "inventory_failed", reason=f"took longer than {TIME_LIMIT_SECONDS:.0f} s and was stopped")
             self.stop()
+            self._done([])
 
     def stop(self) -> None:
         """End it now; nothing of it is reported."""
@@ -91,6 +93,7 @@ class ChildInventory:
         except UnavailableError as error:
             self._log("error", "inventory_failed", reason=str(error))
             self.stop()
+            self._done([])
             return
         self._child = None
         self._done(results)

@@ -19,12 +19,18 @@ from muster.errors import UnavailableError
 from muster.wire.sender import Sender
 from muster.wire.spool import Spool
 
+RETRY_SECONDS = 60.0
+BUSY_SECONDS = 1.0
+
 
 class Inventory(Protocol):
     """A run of the inventory that may be under way: `agent/inventory_child.py` behind a function."""
 
     def start(self, sections: Sequence[str], known: Mapping[str, str], done: Callable[[list[SectionResult]], None]) -> bool:
-        """Begin to read (no section named: all); `done` is called once with what was read. False where one runs already."""
+        """Begin to read (no section named: all); `done` is called once with what was read, with nothing where that failed.
+
+        False where one runs already.
+        """
 
 
 class Resident:
@@ -66,10 +72,8 @@ class Resident:
             missed = int((now - self._next_collection_at) // self._settings.interval_seconds)
             self._next_collection_at += (1 + missed) * self._settings.interval_seconds
             self.collect()
-        if now >= self._next_inventory_at and self._inventory.start((), self._known(set(self._digests)), self._take_inventory):
-            self._next_inventory_at = now + self._settings.inventory_seconds
-            self._changed.clear()
-            self._wanted.clear()
+        if now >= self._next_inventory_at:
+            self._start_whole(now)
         self._start_changed(now)
         self.send()
         now = self._clock.monotonic_seconds()
@@ -109,6 +113,15 @@ class Resident:
                 self._told_table = ""
             self._wanted.update(name for name, known in self._digests.items() if known == digest)
 
+    def _start_whole(self, now: float) -> None:
+        # Before the start, for a start that fails at once sets an earlier time.
+        self._next_inventory_at = now + self._settings.inventory_seconds
+        if self._inventory.start((), self._known(set(self._digests) - self._wanted), self._take_inventory):
+            self._changed.clear()
+            self._wanted.clear()
+        else:
+            self._next_inventory_at = now + BUSY_SECONDS
+
     def _start_changed(self, now: float) -> None:
         names = self._changed | self._wanted
         if not names or not (self._wanted or self._budget.take(now)):
@@ -122,6 +135,9 @@ class Resident:
         return {name: self._digests[name] for name in names if name in self._digests}
 
     def _take_inventory(self, results: list[SectionResult]) -> None:
+        if not results:
+            self._next_inventory_at = self._clock.monotonic_seconds() + min(RETRY_SECONDS, self._settings.inventory_seconds)
+            return
         self.inventories_total += 1
         self._note_faults("section", {each.name: each.reason if each.status == "failed" else "" for each in results})
         for each in results:
@@ -129,8 +145,6 @@ class Resident:
             if each.status == "ok":
                 self._digests[each.name] = each.digest
                 self.board.set_subjects(each.name, each.subjects)
-        if not results:
-            return
         at = self._clock.now_ms()
         is_fresh = any(each.name == "systemd_unit" and each.status == "ok" for each in results)
         listeners, has_changed = self._listener_watch.observe()
