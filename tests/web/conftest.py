@@ -38,6 +38,25 @@ def browser(pages: PageServer) -> Iterator[Browser]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def read(pages: PageServer, browser: Browser) -> Iterator[Callable[[str, str], Watched]]:
+    """A page of kim's browser in a language and theme, the same one for the whole module: for tests that only look."""
+    known: dict[tuple[str, str], Watched] = {}
+
+    def start(language: str, theme: str) -> Watched:
+        if (language, theme) not in known:
+            context = make_context(browser, pages.url, cookie=pages.cookies["kim"], language=language, theme=theme)
+            known[language, theme] = watch(context, pages.url)
+        watched = known[language, theme]
+        watched.foreign.clear()
+        watched.console.clear()
+        return watched
+
+    yield start
+    for each in known.values():
+        each.page.context.close()
+
+
 @pytest.fixture
 def visit(pages: PageServer, browser: Browser) -> Iterator[Callable[..., Watched]]:
     """Opens a page as somebody: `visit(who="ada", language="zh-Hans", ...)`; `who` None: not signed in."""

@@ -52,8 +52,10 @@ def fill(path: str, pages: PageServer) -> str:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(("language", "theme"), [("en", "light"), ("zh-Hans", "dark")])
-def test_page_is_whole_in_each_language_and_theme(path: str, language: str, theme: str, pages: PageServer, visit: Callable[..., Watched]) -> None:
-    watched = visit(language=language, theme=theme)
+def test_page_is_whole_in_each_language_and_theme(
+    path: str, language: str, theme: str, pages: PageServer, read: Callable[[str, str], Watched]
+) -> None:
+    watched = read(language, theme)
     status = watched.open(fill(path, pages))
     expected = 404 if path == "/no-such-page" else 422 if path == "/cis?q=%28" else 200
     assert status == expected
