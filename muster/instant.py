@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 
 from muster.errors import InputError, quote
 
+EARLIEST_MS = -62_135_596_800_000  # 0001-01-01, what RFC 3339 can write
+LATEST_MS = 253_402_300_799_999  # 9999-12-31
+
 
 def parse_instant(value: int | float | str | datetime, *, path: str = "$") -> int:
     """Milliseconds UTC of a number (already milliseconds), RFC 3339 text or an aware datetime.
@@ -14,9 +17,9 @@ def parse_instant(value: int | float | str | datetime, *, path: str = "$") -> in
     """
     if isinstance(value, bool):
         raise InputError(f"{quote(value)} is no instant", path=path)
-    if isinstance(value, int):
-        return value
-    if isinstance(value, float):
+    if isinstance(value, int | float):
+        if not EARLIEST_MS <= value <= LATEST_MS:
+            raise InputError(f"{quote(value)} is no instant in milliseconds between the years 1 and 9999", path=path)
         return round(value)
     moment = value if isinstance(value, datetime) else _parse_text(value, path)
     if moment.tzinfo is None:

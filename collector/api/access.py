@@ -14,7 +14,7 @@ from collector.api.authentication import bearer_of
 from collector.api.identity import Access, Identity
 from collector.api.keys import AUTH, IDENTITY, PAGE_ACCESS, ROUTE_ACCESS
 from collector.api.session_cookie import session_secret
-from muster.errors import AuthenticationError, AuthorisationError
+from muster.errors import AuthenticationError, AuthorisationError, InputError
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-CSRF-Token"
@@ -26,6 +26,8 @@ _FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 async def check_access(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
     """Refuse with 401 or 403, else put the caller under IDENTITY."""
     request[IDENTITY] = None
+    if "%00" in request.raw_path:
+        raise InputError("the address holds a NUL character", path="")
     if request.match_info.http_exception is not None:
         return await handler(request)
     access = access_of(request)

@@ -30,6 +30,7 @@ from muster.wire.report import (
 
 T = TypeVar("T")
 _MSGPACK_TYPES = (CONTENT_TYPE_MSGPACK, "application/msgpack", "application/vnd.msgpack", "application/x-msgpack")
+_JSON_NUL = b"\\u0000"
 _AT = re.compile(r" - at `(?:key in )?(\$[^`]*)`$")
 
 
@@ -73,7 +74,10 @@ def decode_report(
 
 def decode(body: bytes | msgspec.Raw, kind: type[T], content_type: str, *, path: str = "$") -> T:
     """A value of `kind` from a plain body; `path` is where the body stands in a larger one. Raises InputError."""
-    return _guard(lambda: msgspec.json.decode(body, type=kind) if is_json(content_type) else msgspec.msgpack.decode(body, type=kind), path)
+    value = _guard(lambda: msgspec.json.decode(body, type=kind) if is_json(content_type) else msgspec.msgpack.decode(body, type=kind), path)
+    if (_JSON_NUL if is_json(content_type) else b"\0") in bytes(body):
+        _refuse_nul(value, path)
+    return value
 
 
 def decode_item(raw: bytes | msgspec.Raw, content_type: str, *, path: str = "$") -> Item:
@@ -113,8 +117,26 @@ def _guard(run: Callable[[], T], path: str) -> T:
         raise InputError("nested too deeply", path=path) from None
 
 
+def _refuse_nul(value: Any, path: str) -> None:
+    """Text with a NUL, which PostgreSQL cannot hold, and no person means. What is still raw is looked at when it is decoded."""
+    if isinstance(value, str):
+        if "\0" in value:
+            raise InputError(f"{quote(value)} holds a NUL character", path=path)
+    elif isinstance(value, msgspec.Struct):
+        for name, field in zip(value.__struct_encode_fields__, value.__struct_fields__, strict=True):
+            _refuse_nul(getattr(value, field), f"{path}.{name}")
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            _refuse_nul(key, path)
+            _refuse_nul(each, f"{path}.{key}")
+    elif isinstance(value, list | tuple):
+        for index, each in enumerate(value):
+            if not isinstance(each, int | float | None):
+                _refuse_nul(each, f"{path}[{index}]")
+
+
 def _check_block(block: SampleBlock, path: str) -> SampleBlock:
-    times: list[Any] = [at if type(at) is int else parse_instant(at, path=f"{path}.times[{index}]") for index, at in enumerate(block.times)]
+    times: list[Any] = [parse_instant(at, path=f"{path}.times[{index}]") for index, at in enumerate(block.times)]
     for index, row in enumerate(block.values):
         if len(row) != len(times):
             raise InputError(f"has {len(row)} samples for {len(times)} times", path=f"{path}.values[{index}]")

@@ -24,6 +24,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=128)]
 Ref = Annotated[str, Meta(min_length=1, max_length=512)]
 Digest = Annotated[str, Meta(min_length=1, max_length=64)]
 Text = Annotated[str, Meta(max_length=65_536)]
+Sequence = Annotated[int, Meta(ge=0, le=9_007_199_254_740_991)]  # what every JSON reader keeps exact
 Instant = int | Annotated[str, Meta(max_length=40)]
 Scalar = str | int | float | bool | None
 Value = str | int | float | bool | list[Scalar] | None
@@ -117,14 +118,14 @@ class StateReport(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 class Dropped(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_sequence": "from", "to_sequence": "to"}):
     """Sequences that the source gave up, both ends included, so that a gap is known."""
 
-    from_sequence: int
-    to_sequence: int
+    from_sequence: Sequence
+    to_sequence: Sequence
     reason: Annotated[str, Meta(max_length=256)]
 
 
 class _Envelope(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     source: Source
-    sequence: Annotated[int, Meta(ge=0)]
+    sequence: Sequence
     observed_at: Instant
     schema: Literal[1] = 1
     tables: Annotated[dict[Digest, list[SeriesDefinition]], Meta(max_length=64)] = {}

@@ -83,6 +83,9 @@ def test_same_sequence_is_a_duplicate_with_the_same_body_and_a_conflict_with_ano
         (b'{"source": {"kind": "spy", "name": "a", "instance": "i"}, "sequence": 1, "observed_at": 1}', "$.source.kind"),
         (b'{"source": {"kind": "api", "name": "a", "instance": "i"}, "sequence": 1, "observed_at": "soon"}', "$.observed_at"),
         (b'{"source": {"kind": "api", "name": "a", "instance": "i"}, "sequence": 1, "observed_at": 1, "sektions": {}}', "$"),
+        (b'{"source": {"kind": "api", "name": "a", "instance": "i"}, "sequence": 9223372036854775808, "observed_at": 1}', "$.sequence"),
+        (b'{"source": {"kind": "api", "name": "a", "instance": "i"}, "sequence": 1, "observed_at": -99999999999999999999}', "$.observed_at"),
+        (b'{"source": {"kind": "api", "name": "a\\u0000", "instance": "i"}, "sequence": 1, "observed_at": 1}', "$.source.name"),
     ],
 )  # fmt: skip
 def test_what_is_no_report_is_422_with_the_path_of_the_first_fault(served: Served, body: bytes, path: str) -> None:
