@@ -67,7 +67,11 @@ def configure_logs(*, log_format: str = "auto", level: str = "info", stream: Tex
         structlog.processors.format_exc_info,
         _redact_event,
     ]
-    renderer: Any = structlog.dev.ConsoleRenderer(colors=output.isatty()) if is_console else structlog.processors.JSONRenderer(default=str)
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer(colors=output.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        if is_console
+        else structlog.processors.JSONRenderer(default=str)
+    )
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,
