@@ -17,6 +17,7 @@ from collector.store.content import decode
 from collector.store.edit import Context, Edit
 from collector.store.identifier import new_id
 from collector.store.link import identify_records, save_evidence
+from collector.store.loss import WHOLE_SOURCE
 from collector.store.placement import follow_owners, place_records
 from collector.store.schema import case_member, ci, identity_constraint, review_case, section, source, source_record
 from collector.store.settle import settle
@@ -167,6 +168,8 @@ def _release(edit: Edit, evidence: dict[str, Any]) -> None:
     """The section's next whole report counts its loss; its digest is forgotten, so that the source sends it."""
     kind, name, instance = [*str(evidence.get("source", "")).split("/", 2), "", "", ""][:3]
     of_source = select(source.c.id).where(source.c.kind == kind, source.c.name == name, source.c.instance == instance).scalar_subquery()
-    is_it = (section.c.source_id == of_source) & (section.c.name == str(evidence.get("section", "")))
+    is_it = section.c.source_id == of_source
+    if evidence.get("section") != WHOLE_SOURCE:
+        is_it &= section.c.name == str(evidence.get("section", ""))
     values = {"held": False, "held_digest": None, "digest": None, "is_released": True}
     edit.connection.execute(update(section).where(is_it).values(**values))

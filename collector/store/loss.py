@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from sqlalchemy import select
 
-from collector.reconcile.absence import KnownRef, SectionJudgement, SectionWord, judge_section
+from collector.reconcile.absence import KnownRef, SectionJudgement, SectionWord, estate_brake, judge_section
 from collector.reconcile.conflict import resurrection_of
 from collector.reconcile.record import CaseSeed
 from collector.store.content import encode
+from collector.store.delivery import Delivery
 from collector.store.edit import Edit
 from collector.store.inventory import Inventory
 from collector.store.neighbourhood import load_known_cis
@@ -18,6 +19,9 @@ from collector.store.schema import review_case
 from collector.store.section_state import StoredSection
 from collector.store.source import StoredSource
 from collector.store.source_record import StoredRecord, load_records, save_observations, update_records
+
+LISTING_KINDS = frozenset({"import", "hypervisor", "cloud"})
+WHOLE_SOURCE = "*"
 
 
 def judge_section_loss(edit: Edit, work: Inventory, source: StoredSource, word: SectionWord, listed: Collection[str] | None) -> SectionJudgement:
@@ -37,6 +41,30 @@ def judge_section_loss(edit: Edit, work: Inventory, source: StoredSource, word: 
     if judgement.settles is not None:
         close_case_of(edit, judgement.settles)
     return judgement
+
+
+def brake_source(edit: Edit, delivery: Delivery, work: Inventory, states: Sequence[StoredSection]) -> bool:
+    """Whether a list of other things (an import, a manager's inventory) loses so much over all its sections at once that all are held."""
+    source = delivery.source.key
+    if source.kind not in LISTING_KINDS or not states:
+        return False
+    names = {each.name for each in states if _is_whole(delivery, each.name)}
+    standing = [each for each in work.records.values() if each.section in names and not each.is_absent and each.owner_record_id is None]
+    missing = [each for each in standing if each.ref not in delivery.listed.get(each.section, set())]
+    key = f"mass_loss|{source.text}|{WHOLE_SOURCE}"
+    lost = {source.text: len(missing)}
+    if all(each.is_released for each in states) or not estate_brake(lost, {source.text: len(standing)}, edit.context.settings):
+        close_case_of(edit, key)
+        return False
+    refs = sorted(each.ref for each in missing)
+    evidence = {"source": source.text, "section": WHOLE_SOURCE, "lost": len(refs), "of": len(standing), "refs": refs[:50]}
+    _open_brake(edit, CaseSeed(kind="mass_loss", key=key, evidence=evidence), missing)
+    return True
+
+
+def _is_whole(delivery: Delivery, name: str) -> bool:
+    word = delivery.report.sections[name]
+    return word.complete and word.status == "ok" and word.items is not None and name not in delivery.unreadable
 
 
 def _apply(edit: Edit, work: Inventory, by_ref: dict[str, StoredRecord], judgement: SectionJudgement, at: int) -> None:

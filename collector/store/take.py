@@ -13,7 +13,7 @@ from collector.store.host_record import take_independents
 from collector.store.inventory import Inventory, load_inventory, save_inventory, take_dependents
 from collector.store.late import take_late
 from collector.store.link import identify_records
-from collector.store.loss import count_missing, judge_section_loss, note_resurrections, word_of
+from collector.store.loss import brake_source, count_missing, judge_section_loss, note_resurrections, word_of
 from collector.store.placement import follow_owners, place_records
 from collector.store.relation import follow_refs, retry_pending, take_relations
 from collector.store.review_case import open_case_once
@@ -31,7 +31,7 @@ def take_sections(edit: Edit, delivery: Delivery) -> set[str]:
     states = load_states(edit.connection, delivery.source.id, sections)
     meanings = {name: judge_word(states.get(name), word, delivery.observed_at) for name, word in sections.items()}
     changed = [name for name, meaning in meanings.items() if meaning == "content"]
-    counting = [name for name, meaning in meanings.items() if meaning == "confirmed" and states[name].missing_count]
+    counting = [name for name, meaning in meanings.items() if meaning == "confirmed" and (states[name].missing_count or states[name].held)]
     for name, meaning in meanings.items():
         if meaning == "wanted":
             delivery.wanted.append(sections[name].digest or "")
@@ -106,13 +106,14 @@ def _judge(edit: Edit, delivery: Delivery, work: Inventory, meanings: dict[str, 
     confirmed: list[StoredSection] = []
     heard = {name: states[name].confirmed_at for name, meaning in meanings.items() if meaning == "confirmed"}
     returned = [each for each in work.records.values() if each.is_absent]
+    is_braked = brake_source(edit, delivery, work, [states[name] for name, meaning in meanings.items() if meaning == "content" and name in states])
     for name, meaning in meanings.items():
         word, state = delivery.report.sections[name], states.get(name)
         if meaning == "confirmed" and state is not None and _is_as_before(state, word):
             state.confirm(delivery.observed_at, edit.context.settings)
             confirmed.append(state)
         elif meaning == "content":
-            written.append(_judge_content(edit, delivery, work, word, state or _first_state(delivery, name, word)))
+            written.append(_judge_content(edit, delivery, work, state or _first_state(delivery, name, word), is_braked=is_braked))
         elif meaning in ("confirmed", "braked", "unable"):
             written.append(_judge_word_alone(edit, delivery, work, state or _first_state(delivery, name, word), meaning))
     save_states(edit.connection, written)
@@ -133,7 +134,11 @@ def _mark_seen(edit: Edit, delivery: Delivery, names: Collection[str]) -> None:
 
 def _is_as_before(state: StoredSection, word: ReceivedSection) -> bool:
     """Whether a confirmation changes nothing but its instant."""
-    return not state.missing_count and (state.status, state.reason, state.interval_seconds) == (word.status, word.reason, word.interval_seconds)
+    return (
+        not state.missing_count
+        and not state.held
+        and (state.status, state.reason, state.interval_seconds) == (word.status, word.reason, word.interval_seconds)
+    )
 
 
 def _first_state(delivery: Delivery, name: str, word: ReceivedSection) -> StoredSection:
@@ -141,18 +146,19 @@ def _first_state(delivery: Delivery, name: str, word: ReceivedSection) -> Stored
     return StoredSection(delivery.source.id, name, None, False, word.status, word.reason, word.depth, word.interval_seconds, at, at)
 
 
-def _judge_content(edit: Edit, delivery: Delivery, work: Inventory, word: ReceivedSection, state: StoredSection) -> StoredSection:
-    at = delivery.observed_at
+def _judge_content(edit: Edit, delivery: Delivery, work: Inventory, state: StoredSection, *, is_braked: bool) -> StoredSection:
+    at, word = delivery.observed_at, delivery.report.sections[state.name]
     is_shallow = word.depth < state.depth
     is_readable = state.name not in delivery.unreadable
     complete = word.complete and word.status == "ok" and is_readable
-    said_complete = complete and word.items is not None  # relations alone say nothing of items
+    said_complete = complete and word.items is not None and not is_braked  # relations alone say nothing of items
     said = word_of(delivery.source, state, observed_at=at, complete=said_complete, status=word.status, is_shallow=is_shallow)
     judgement = judge_section_loss(edit, work, delivery.source, said, delivery.listed.get(state.name, set()))
-    if judgement.is_held:
+    if judgement.is_held or is_braked:
         state.held, state.held_digest = True, word.digest
     else:
-        state.held, state.held_digest, state.is_released = False, None, False
+        state.held, state.held_digest = False, None
+        state.is_released = state.is_released and not (said_complete and not is_shallow)
         state.digest = word.digest if word.status == "ok" else None
         state.complete, state.observed_at = complete, at
     state.status, state.reason, state.depth = word.status, word.reason, max(state.depth, word.depth)
@@ -168,9 +174,10 @@ def _judge_word_alone(edit: Edit, delivery: Delivery, work: Inventory, state: St
     if meaning == "unable":
         return state
     at = delivery.observed_at
-    if meaning == "confirmed" and state.missing_count and at > state.confirmed_at:
+    if meaning == "confirmed" and (state.missing_count or state.held) and at > state.confirmed_at:
         said = word_of(delivery.source, state, observed_at=at, complete=state.complete, status="ok", is_shallow=False)
         judge_section_loss(edit, work, delivery.source, said, None)
+        state.held, state.held_digest = False, None  # what it held before the brake is there
         state.missing_count = count_missing(work, state.name)
     state.interval_seconds = word.interval_seconds
     state.confirm(at, edit.context.settings)

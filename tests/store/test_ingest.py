@@ -10,8 +10,10 @@ import pytest
 from sqlalchemy import func, select
 
 from collector.reconcile.settings import Settings
+from collector.store.decision import resolve_case
 from collector.store.edit import Context
 from collector.store.engine import Database
+from collector.store.journal import load_entry
 from collector.store.schema import ci, decision, observation_history, report, review_case, source, source_record
 from collector.store.schema import section as section_table
 from collector.store.source import Grant, Scope
@@ -260,8 +262,6 @@ def test_a_shallow_look_says_nothing_of_what_a_deep_one_found(estate: Estate) ->
 
 
 def test_many_that_go_at_once_hold_the_section_until_a_person_releases_it(estate: Estate) -> None:
-    from collector.store.decision import resolve_case
-
     estate.send("agent/web01/a1", {"host": section(HOST), "packages": section(*packages(48))})
     estate.accept_all(1)
     empty = section()
@@ -330,8 +330,6 @@ def test_a_clock_that_is_far_off_is_corrected_and_the_future_is_now(estate: Esta
 
 
 def test_the_journal_holds_the_report_as_it_came(estate: Estate) -> None:
-    from collector.store.journal import load_entry
-
     estate.send("agent/web01/a1", {"host": section(HOST)})
     with estate.database.connect() as connection:
         entry = load_entry(connection, estate.rows(select(report.c.id))[0][0])
@@ -377,3 +375,36 @@ def test_an_accepted_loss_that_is_back_is_a_new_part_to_decide_on(estate: Estate
     assert estate.differences() == []
     estate.send("agent/web01/a1", {"packages": section(*packages(3))}, at=30)
     assert (estate.differences(), estate.cases()) == ([("new_ci", "p2", "", "open")], [])
+
+
+def test_a_brake_ends_when_the_old_digest_is_back(estate: Estate) -> None:
+    full = section(*packages(48))
+    estate.send("agent/web01/a1", {"host": section(HOST), "packages": full})
+    estate.send("agent/web01/a1", {"packages": section()}, at=10)
+    estate.send("agent/web01/a1", {"packages": unchanged(full)}, at=20)
+    assert (estate.cases(), estate.rows(select(section_table.c.held).distinct())) == ([], [(False,)])
+
+
+def test_a_list_that_loses_much_over_all_its_sections_is_held_as_a_whole(estate: Estate) -> None:
+    def site(name: str, count: int) -> Any:
+        return section(*(item(f"{name}{n}", "server", attributes={"name": f"{name}{n}"}, serial=f"S{name}{n}XYZ") for n in range(count)))
+
+    estate.send("import/csv/1", {name: site(name, 4) for name in "abc"})
+    for at in (10, 20):
+        estate.send("import/csv/1", {name: site(name, 2) for name in "abc"}, at=at)
+    assert (estate.absent(), estate.cases()) == ([], ["mass_loss"])
+    case = estate.rows(select(review_case.c.id))[0][0]
+    estate.decide(resolve_case, case, "release", now=START + 21 * 60_000)
+    for at in (30, 40):
+        estate.send("import/csv/1", {name: site(name, 2) for name in "abc"}, at=at)
+    assert estate.absent() == ["a2", "a3", "b2", "b3", "c2", "c3"]
+
+
+def test_a_release_waits_for_a_whole_report(estate: Estate) -> None:
+    estate.send("agent/web01/a1", {"host": section(HOST), "packages": section(*packages(48))})
+    estate.send("agent/web01/a1", {"packages": section()}, at=10)
+    estate.decide(resolve_case, estate.rows(select(review_case.c.id))[0][0], "release", now=START + 11 * 60_000)
+    estate.send("agent/web01/a1", {"packages": section(package("p0"), status="failed")}, at=20)
+    for at in (30, 40):
+        estate.send("agent/web01/a1", {"packages": section(digest=str(at))}, at=at)
+    assert (len(estate.absent()), estate.cases()) == (48, [])
