@@ -15,6 +15,7 @@ from collector.reconcile.explain import MESSAGES, explain_link
 from collector.reconcile.record import LinkEvidence
 from collector.web.view.moment import say_exact
 from collector.web.view.viewpoint import Viewpoint
+from collector.web.view.wording import IDENTIFIER_WORDS, STRENGTHS, word
 from muster.instant import parse_instant
 from muster.ports import LinkView
 
@@ -37,9 +38,15 @@ def say_link(link: LinkView, viewpoint: Viewpoint) -> list[str]:
     messages = translate_messages(viewpoint)
     source = f"{link.source.kind}/{link.source.name}/{link.source.instance}"
     return [
-        shorten_sources(render_sentence(messages.get(line.message, line.message), line.arguments, messages))
+        shorten_sources(render_sentence(messages.get(line.message, line.message), _say_arguments(line.arguments, viewpoint), messages))
         for line in explain_link(evidence, source, link.ref, messages)
     ]
+
+
+def _say_arguments(arguments: Mapping[str, str], viewpoint: Viewpoint) -> dict[str, str]:
+    """Kinds of identifiers and strengths in the reader's words; everything else is a name."""
+    tables = {"kind": IDENTIFIER_WORDS, "strength": STRENGTHS}
+    return {name: word(tables[name], each, viewpoint) if name in tables else each for name, each in arguments.items()}
 
 
 def shorten_sources(sentence: str) -> str:
