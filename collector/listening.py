@@ -11,7 +11,6 @@ from collector.api.keys import SILENT
 from collector.settings import CollectorSettings
 from muster.errors import ConfigurationError, UnavailableError
 
-HEADER_SECONDS = 15.0
 KEEPALIVE_SECONDS = 75.0
 STOP_SECONDS = 10.0
 BACKLOG = 1_024
@@ -58,7 +57,7 @@ class Listener:
         assert server is not None, "set up before it listens"
         handler = server()
         self._silent.add(handler)
-        asyncio.get_running_loop().call_later(HEADER_SECONDS, self._close_silent, handler)
+        asyncio.get_running_loop().call_later(self._settings.header_seconds, self._close_silent, handler)
         return handler
 
     def _close_silent(self, handler: web.RequestHandler) -> None:

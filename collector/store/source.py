@@ -60,6 +60,9 @@ class StoredSource(Struct):
 def admit(connection: Connection, reported: Source, grant: Grant, now: int) -> StoredSource:
     """The source row of a report, made where it is the first one. Raises AuthorisationError where the token may not report as it."""
     _check_scope(reported, grant.scope)
+    if grant.token_id is not None and grant.source_id is None:  # another report may have bound it meanwhile
+        bound_to = connection.execute(select(token.c.source_id).where(token.c.id == grant.token_id)).scalar()
+        grant = msgspec.structs.replace(grant, source_id=bound_to)
     known = _load(connection, source.c.kind == reported.kind, source.c.name == reported.name, source.c.instance == reported.instance)
     if grant.source_id is not None and (known is None or known.id != grant.source_id):
         bound = _check_bound(connection, reported, grant.source_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -147,12 +148,23 @@ def test_token_that_reports_too_often_is_429_and_told_when(tmp_path: Path) -> No
 
 
 def test_body_that_does_not_arrive_is_given_up(tmp_path: Path) -> None:
-    import socket
-
     with serving(tmp_path / "slow", body_seconds=0.3) as served, socket.create_connection(("127.0.0.1", served.port), timeout=20) as slow:
         head = f"POST /v1/reports HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {served.tokens['source']}\r\nContent-Length: 100\r\n\r\n{{"
         slow.sendall(head.encode())
         assert slow.recv(65_536).startswith(b"HTTP/1.1 408")
+
+
+def test_connection_that_sends_no_headers_is_closed_and_one_that_did_stays(tmp_path: Path) -> None:
+    with serving(tmp_path / "silent", header_seconds=0.5) as served:
+        address = ("127.0.0.1", served.port)
+        with socket.create_connection(address, timeout=20) as silent, socket.create_connection(address, timeout=20) as kept:
+            silent.sendall(b"GET /healthz HTTP/1.1\r\nHos")
+            request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+            kept.sendall(request)
+            assert kept.recv(65_536).startswith(b"HTTP/1.1 200")
+            assert silent.recv(65_536) == b""
+            kept.sendall(request)
+            assert kept.recv(65_536).startswith(b"HTTP/1.1 200")
 
 
 def test_refused_reports_are_counted_by_their_reason(served: Served) -> None:
