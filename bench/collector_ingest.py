@@ -249,7 +249,8 @@ def measure_muster(folder: Path, start: int) -> tuple[Outcome, str]:
         queues.append([to_request("/v1/reports", headers, body) for body in make_reports(number, start)])
     port = free_port()
     command = [
-        sys.executable, "-P", "-m", "muster", "collector", "--listen", f"127.0.0.1:{port}", "--database", url, "--state-directory", str(folder / "state"),
+        sys.executable, "-P", "-m", "muster", "collector", "--listen", f"127.0.0.1:{port}", "--database", url,
+        "--state-directory", str(folder / "state"),
         "--reports-per-second", "0",
     ]  # fmt: skip
     with running(command, port, "/readyz", folder / "collector.log") as process:

@@ -298,7 +298,7 @@ class ServiceView(Struct, frozen=True):
 
 
 class IncidentChange(Struct, frozen=True):
-    """One change of one incident, from which every target renders its message (docs/reference/incidents.md)."""
+    """One change of one incident, from which every target renders its message (docs/incidents.md)."""
 
     delivery_id: str
     type: str  # incident.opened | updated | reopened | acknowledged | resolved | closed | test.heartbeat

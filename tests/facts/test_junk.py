@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from muster.facts.account import account_names, parse_accounts
 from muster.facts.address import is_reported, render_address
 from muster.facts.cpuinfo import parse_cpuinfo
-from muster.facts.python_distribution import parse_dist_info
 from muster.facts.dmi import FILES, to_attributes
 from muster.facts.dpkg import parse_dpkg_status
 from muster.facts.host_name import find_fqdn
@@ -20,6 +19,7 @@ from muster.facts.meminfo import parse_meminfo
 from muster.facts.mountinfo import parse_mountinfo, select_storage
 from muster.facts.os_release import parse_os_release
 from muster.facts.proc_stat import boot_time_ms, parse_proc_stat
+from muster.facts.python_distribution import parse_dist_info
 from muster.facts.rpm import parse_rpm_query
 from muster.facts.smbios import parse_memory_modules
 from muster.facts.ssh_host_key import parse_public_keys

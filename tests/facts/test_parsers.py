@@ -3,7 +3,6 @@
 from muster.facts.account import Account, parse_accounts
 from muster.facts.address import Address, is_reported, render_address
 from muster.facts.cpuinfo import Processor, parse_cpuinfo
-from muster.facts.python_distribution import parse_dist_info
 from muster.facts.dpkg import parse_dpkg_status
 from muster.facts.host_name import find_fqdn
 from muster.facts.link import Link, parse_grep_output, parse_ip_addresses, parse_sysfs_links
@@ -14,6 +13,7 @@ from muster.facts.mountinfo import Mount, parse_mountinfo, select_storage
 from muster.facts.os_release import parse_os_release
 from muster.facts.package import Package
 from muster.facts.proc_stat import ProcessorTime, parse_proc_stat
+from muster.facts.python_distribution import parse_dist_info
 from muster.facts.rpm import parse_rpm_query
 from muster.facts.smbios import MemoryModule, parse_memory_modules
 from muster.facts.ssh_host_key import parse_public_keys
