@@ -146,7 +146,7 @@ def _view(edit: Edit, row: Any, key: Any, claims: tuple[Claim, ...]) -> RecordVi
         claims=tuple(trusted(claim) for claim in claims),
         vendor=vendor_of(edit.contents[bytes(row.content_hash)]["attributes"]),
         is_live=row.closed_at is None and not row.is_absent and edit.now - confirmed_at <= fresh_ms,
-        is_revoked=row.state == "revoked",
+        is_revoked=row.state in ("revoked", "replaced"),
         is_closed=row.closed_at is not None,
         first_seen_at=row.first_seen_at,
         observed_at=row.observed_at,

@@ -63,7 +63,7 @@ def _records(reading: Reading, ci_id: str) -> Sequence[Any]:
 
 def _is_fresh(reading: Reading, record: Any) -> bool:
     confirmed_at = record.confirmed_at if record.confirmed_at is not None else record.observed_at
-    return not record.is_absent and record.state != "revoked" and reading.is_fresh(confirmed_at, record.interval_seconds)
+    return not record.is_absent and record.state not in ("revoked", "replaced") and reading.is_fresh(confirmed_at, record.interval_seconds)
 
 
 def _observations(reading: Reading, records: Sequence[Any]) -> list[Observation]:

@@ -57,6 +57,8 @@ def _sources(reading: Reading) -> dict[str, int]:
     for state, last_report_at, interval in reading.connection.execute(
         select(source.c.state, source.c.last_report_at, shortest.c.interval).select_from(joined)
     ):
+        if state == "replaced":
+            continue  # its successor counts
         if state != "active":
             found[state] += 1
         else:

@@ -23,7 +23,8 @@ _DEFAULT_INTERVAL_SECONDS = 60
 def list_sources(reading: Reading, states: Collection[str], *, cursor: str | None, limit: int) -> Page:
     """By kind, name and number."""
     columns: list[Any] = [(source.c.kind, False), (source.c.name, False), (source.c.id, False)]
-    chosen = select(source).where(source.c.state.in_(sorted(states))) if states else select(source)
+    # One that a new instance replaced is told by that one.
+    chosen = select(source).where(source.c.state.in_(sorted(states)) if states else source.c.state != "replaced")
     total = reading.connection.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
     behind = after(columns, read_cursor(cursor, "sources", 3))
     query = chosen if behind is None else chosen.where(behind)
@@ -58,7 +59,7 @@ def _views(reading: Reading, rows: Sequence[Any]) -> list[SourceView]:
     return [
         SourceView(
             source=SourceRef(row.id, row.kind, row.name, row.instance, row.zone),
-            state=row.state,
+            state="active" if row.state == "replaced" else row.state,
             software_version=row.software_version,
             created_at=row.created_at,
             last_report_at=row.last_report_at,

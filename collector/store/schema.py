@@ -44,7 +44,7 @@ source = Table(
     Column("zone", Text, nullable=False),
     Column("token_id", Text),
     Column("software_version", Text, nullable=False, server_default=""),
-    Column("state", Text, nullable=False, server_default="active"),  # active | revoked | pending
+    Column("state", Text, nullable=False, server_default="active"),  # active | revoked | pending | replaced (by a new instance)
     Column("created_at", BigInteger, nullable=False),
     Column("last_report_at", BigInteger),
     Column("last_sequence", BigInteger),

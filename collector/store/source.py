@@ -63,24 +63,42 @@ def admit(connection: Connection, reported: Source, grant: Grant, now: int) -> S
     if grant.token_id is not None and grant.source_id is None:  # another report may have bound it meanwhile
         bound_to = connection.execute(select(token.c.source_id).where(token.c.id == grant.token_id)).scalar()
         grant = msgspec.structs.replace(grant, source_id=bound_to)
-    known = _load(connection, source.c.kind == reported.kind, source.c.name == reported.name, source.c.instance == reported.instance)
-    if grant.source_id is not None and (known is None or known.id != grant.source_id):
-        bound = _check_bound(connection, reported, grant.source_id)
-        if bound.state != "active":
-            known = bound
-        elif known is None and bound.key.instance == ENROLLED:
-            known = _take_over(connection, bound, reported)
-    if known is None:
-        known = _create(connection, reported, grant, now)
+    known = _find(connection, reported, grant) or _create(connection, reported, grant, now)
     if known.state == "revoked":
         raise AuthorisationError(f"source {known.key.text} is revoked; enrol it again to let it report")
     if known.state == "pending":
         raise AuthorisationError(f"source {known.key.text} waits for approval; approve it on its page")
+    if known.state == "replaced":
+        connection.execute(update(source).where(source.c.id == known.id).values(state="active"))
     if known.key.zone != reported.zone:
         _move(connection, known, reported.zone)
     if grant.token_id is not None and grant.source_id is None:
         connection.execute(update(token).where(token.c.id == grant.token_id, token.c.source_id.is_(None)).values(source_id=known.id))
     return known
+
+
+def _find(connection: Connection, reported: Source, grant: Grant) -> StoredSource | None:
+    """The row under this name, or the one that the token's enrolment made for it; None: a new one is due."""
+    known = _load(connection, source.c.kind == reported.kind, source.c.name == reported.name, source.c.instance == reported.instance)
+    if grant.source_id is None or (known is not None and known.id == grant.source_id):
+        return known
+    bound = _check_bound(connection, reported, grant.source_id)
+    if bound.state in ("revoked", "pending"):
+        return bound
+    if known is None and bound.key.instance == ENROLLED:
+        return _take_over(connection, bound, reported)
+    if known is None:
+        _replace_instances(connection, grant)
+    return known
+
+
+def _replace_instances(connection: Connection, grant: Grant) -> None:
+    """One token, one source: with a new spool it has a new instance, and what reported before has ended, not been cloned.
+
+    Should the one before report again after all, it is active again, and then two hold one enrolment.
+    """
+    of_token = (source.c.id == grant.source_id) | (source.c.token_id == grant.token_id)
+    connection.execute(update(source).where(of_token, source.c.state == "active").values(state="replaced"))
 
 
 def load_source(connection: Connection, source_id: int) -> StoredSource | None:

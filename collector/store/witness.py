@@ -86,7 +86,7 @@ def _hear(edit: Edit, told: Testimony, row: Any, gone: dict[str, list[Observatio
         told.witnesses.append(Witness(is_fresh=False, is_absent=row.kind != "agent"))
         return
     confirmed_at = row.confirmed_at if row.confirmed_at is not None else row.observed_at
-    is_fresh = row.state != "revoked" and edit.now - confirmed_at <= edit.context.settings.fresh_for_ms(row.interval_seconds or 600)
+    is_fresh = row.state not in ("revoked", "replaced") and edit.now - confirmed_at <= edit.context.settings.fresh_for_ms(row.interval_seconds or 600)
     told.witnesses.append(Witness(is_fresh=is_fresh, is_absent=row.is_absent))
     told.refs.append(row.ref)
     seen_at = last_seen_at(row)

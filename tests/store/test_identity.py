@@ -19,10 +19,12 @@ from collector.store.edit import Context
 from collector.store.engine import Database, open_database
 from collector.store.recorded import Patch, record_ci
 from collector.store.schema import ci, identity_claim, metadata, quarantined_value, review_case, source, source_record
+from collector.store.source import Grant
+from collector.store.token import create_token
 from muster.errors import ConflictError, InputError
 from tests.reconcile.estate import Estate as Oracle
 from tests.reconcile.test_property import estates
-from tests.store.sender import CATALOGUE, PERSON, Estate, item, section
+from tests.store.sender import CATALOGUE, PERSON, START, Estate, item, section
 from tests.store.test_decision import at
 
 U = [f"4c4c4544-0042-3510-8051-b7c04f4b4{number:03d}" for number in range(20)]
@@ -196,3 +198,16 @@ def test_a_neighbourhood_over_its_limit_links_nothing_new_and_says_so(database: 
     for number in range(5):
         estate.send(f"ssh/d{number}/1", {"host": section(host("web01", dmi_uuid=U[0], serial="S1AAA"))})
     assert "ambiguity" in estate.cases()
+
+
+def test_an_agent_with_a_new_spool_is_the_same_host_and_no_clone(estate: Estate) -> None:
+    with estate.database.begin() as connection:
+        token_id = create_token(connection, START, kind="source", name="agent/web01").id
+    seen = host("web01", machine_id="0123456789abcdef0123456789abcdef", ssh_host_key=["SHA256:a"])
+    estate.send("agent/web01/a1", {"host": section(seen)}, token=Grant(token_id))
+    estate.send("agent/web01/a2", {"host": section(seen)}, at=1, token=Grant(token_id, 1))
+    assert (len(shape(estate)), estate.cases()) == (1, [])
+    # The one before is alive after all: two machines hold one enrolment.
+    other = host("web02", machine_id="0123456789abcdef0123456789abcdef", ssh_host_key=["SHA256:a"], dmi_uuid=U[1])
+    estate.send("agent/web01/a1", {"host": section(other)}, at=2, token=Grant(token_id, 1))
+    assert "clone" in estate.cases()
