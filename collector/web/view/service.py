@@ -161,7 +161,7 @@ def to_figure(window: str, figure: Mapping[str, Any], viewpoint: Viewpoint) -> F
     bounds = figure.get("bounds") or {}
     lower, upper = to_fraction(bounds.get("lower")), to_fraction(bounds.get("upper"))
     verdict = str(figure.get("verdict") or "")
-    outages = len(figure.get("outages") or [])
+    outages = int(figure.get("outage_count", len(figure.get("outages") or [])))
     target = figure.get("target")
     return Figure(
         window=word(WINDOWS, window, viewpoint),
