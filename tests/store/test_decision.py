@@ -8,12 +8,15 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
+from collector.reconcile.authorise import Condition, Policy, PolicySet
 from collector.store import audit_chain
 from collector.store.content import decode
 from collector.store.decision import Choice, accept_differences, ignore_differences, reject_differences, undo_decision
+from collector.store.edit import Context
+from collector.store.engine import Database
 from collector.store.schema import ci, content, decision, difference
 from muster.errors import ConflictError, NotFoundError
-from tests.store.sender import PERSON, START, Estate, section
+from tests.store.sender import CATALOGUE, PERSON, START, Estate, section
 from tests.store.test_ingest import HOST, package
 
 
@@ -147,3 +150,29 @@ def test_a_baseline_is_kept_by_reference_to_content(estate: Estate) -> None:
     subject = estate.rows(select(decision.c.subject))[0][0]
     hashes = {row[0] for row in estate.rows(select(content.c.hash))}
     assert {side[2][3] for side in decode(subject)["sides"]} <= hashes
+
+
+def test_a_policys_decision_can_be_undone_and_stays_so(database: Database) -> None:
+    estate = Estate(database, Context(CATALOGUE, initial_discovery="agent/web01"))
+    estate.send("agent/web01/a1", {"host": section(HOST)})
+    made = estate.rows(select(decision.c.id))[0][0]
+    estate.decide(undo_decision, made, now=at(1))
+    estate.send("agent/web01/a1", {"host": kernel("6.1.0-21")}, at=10)
+    assert estate.differences() == [("new_ci", "web01", "", "open")]
+
+
+def test_policies_decide_in_order_and_sign_what_they_decide(database: Database) -> None:
+    volatile = Policy(
+        id="kernels", action="ignore", ignore_for_seconds=600, reason="weekly", when=Condition(attributes=("os.kernel",), query="class:server")
+    )
+    packages = Policy(id="packages", action="accept", reason="unattended", when=Condition(classes=("software_package",)))
+    estate = Estate(database, Context(CATALOGUE, policies=PolicySet((volatile, packages))))
+    record(estate)
+    estate.send("agent/web01/a1", {"host": kernel("6.1.0-21"), "packages": section(package("nginx", "2.0"), package("curl"))}, at=10)
+    assert estate.differences() == [("changed_attribute", "web01", "os.kernel", "ignored")]
+    assert estate.recorded("nginx") == {"version": "2.0"}
+    made = estate.rows(
+        select(decision.c.kind, decision.c.made_by, decision.c.reason).where(decision.c.made_by != PERSON).order_by(decision.c.made_by)
+    )
+    assert made == [("ignore", "policy:kernels", "weekly"), ("accept", "policy:packages", "unattended")]
+    assert estate.sweep(20).reopened_differences == 1
