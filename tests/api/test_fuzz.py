@@ -17,7 +17,7 @@ from collector.api.route import Route
 from muster.wire.report import CONTENT_TYPE_MSGPACK
 from tests.api.served import Served, make_report, make_server
 
-FUZZED = settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 # Revoking and disabling would end the tests' own credentials; reports are fuzzed by themselves.
 LEFT_OUT = re.compile(r"^DELETE |^PATCH /v1/accounts|/revoke$|^POST /v1/(reports|session|enrolments)$")
 ROUTES = [route for route in load_routes() if not LEFT_OUT.search(route.key)]

@@ -20,7 +20,7 @@ from muster.wire.codec import decode_answer
 from muster.wire.report import CONTENT_TYPE_MSGPACK, MAXIMUM_COMPRESSED_BYTES, MAXIMUM_INFLATED_BYTES, Answer
 from tests.api.served import Served, make_report, make_server, serving
 
-FUZZED = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZED = settings(max_examples=settings().max_examples * 6 // 10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
