@@ -132,9 +132,11 @@ class Evaluation:
     def read_case(self, service_id: str, since: int, until: int) -> Case:
         """The availability case of a service over any window: what the engine computes, and what an auditor recomputes elsewhere.
 
-        Blocking: call it in a thread. Raises NotFoundError where no such service is in force.
+        The window ends now at the latest, and begins with the target that holds at its end, as the service's own figures do: two
+        targets are two cases. Blocking: call it in a thread. Raises NotFoundError where no such service is in force.
         """
         now = self._around.clock.now_ms()
+        until = min(until, now)
         with self._around.connect() as connection:
             service = self._resolve(connection, since).services.get(service_id)
             if service is None:
@@ -142,7 +144,8 @@ class Evaluation:
             timelines = load_timelines(connection, service.component_keys(), since=since, now=now)
         past = {key: each.timeline for key, each in timelines.items()}
         subject = build_subject(service.document, service.versions, past, self._around.engine)
-        return subject.to_case(since, min(until, now), target=subject.target_at(until - 1))
+        target = subject.target_at(until - 1)
+        return subject.to_case(subject.begin_of(since, target), until, target=target)
 
     def _assess(self, now: int) -> Outcome:
         """Read and compute; writes nothing."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,7 +21,7 @@ from muster.model.state import State
 DAYS = 30
 DAY_MS = 86_400_000
 BURN_WINDOWS_MS = {"5m": 300_000, "30m": 1_800_000, "1h": 3_600_000, "6h": 21_600_000, "3d": 259_200_000}
-OUTAGE_LIMIT = 50
+OUTAGE_LIMIT = 50  # the newest are kept with a figure; `outage_count` counts all
 Timeline = Sequence[tuple[int, State]]
 Case = dict[str, Any]
 Result = Mapping[str, Any]
@@ -72,6 +73,10 @@ class Subject:
         """The target in force at an instant: the one with the newest `effective_from`."""
         begun = [each for each in self.document.get("targets") or [] if self._effective_from(each) <= at]
         return max(begun, key=self._effective_from, default=None)
+
+    def begin_of(self, since: int, target: Mapping[str, Any] | None) -> int:
+        """Where a window that begins at `since` begins for a target: what lies before the target was in force is not measured by it."""
+        return since if target is None else max(since, self._effective_from(target))
 
     def compute(self, since: int, until: int, *, target: Mapping[str, Any] | None = None) -> Result:
         """The engine's result for one window."""
@@ -175,8 +180,12 @@ def compute_days(subject: Subject, now: int, cache: FigureCache) -> list[dict[st
     return days
 
 
-def add_counters(counters: Mapping[str, int], subject: Subject, since: int, now: int, timeline: Timeline) -> dict[str, int]:
-    """The counters after the time from the last evaluation to now, as it is seen now: they only rise."""
+def add_counters(counters: Mapping[str, int], subject: Subject, since: int, now: int, timeline: Timeline, *, was: State) -> dict[str, int]:
+    """The counters after the time from the last evaluation to now, as it is seen now: they only rise, and late evidence lowers nothing.
+
+    `was`: the state that the last evaluation saw. An outage counts when it is first seen, though it began before that: down is confirmed
+    later than it begins. One that was over before anybody saw it is in the figures alone.
+    """
     result = subject.compute(since, now) if since < now else {}
     added = {
         "accountable_ms": result.get("agreed_ms", 0),
@@ -189,12 +198,13 @@ def add_counters(counters: Mapping[str, int], subject: Subject, since: int, now:
         "restore_ms": 0,
     }
     down_since: int | None = None
-    for at, state in timeline:
+    for (at, state), (end, _) in pairwise([*timeline, (now + 1, "unknown")]):
+        is_seen_late = at < since < end
         if state == "down":
             down_since = at if down_since is None else down_since
-            added["failures"] += since <= at < now
+            added["failures"] += since <= at < now or (is_seen_late and was != "down")
         elif state != "unknown" and down_since is not None:
-            if since <= at < now:
+            if since <= at < now or (is_seen_late and was == "down"):
                 added["restores"] += 1
                 added["restore_ms"] += at - down_since
             down_since = None
@@ -203,9 +213,10 @@ def add_counters(counters: Mapping[str, int], subject: Subject, since: int, now:
 
 def _figure(subject: Subject, since: int, until: int, cache: FigureCache, *, is_closed: bool) -> dict[str, Any]:
     target = subject.target_at(until - 1)
-    begun = max(since, subject._effective_from(target)) if target is not None else since  # noqa: SLF001  # the same module's own
+    begun = subject.begin_of(since, target)
     result = dict(_compute(subject, begun, until, cache, is_closed=is_closed, target=target))
-    result["outages"] = list(result.get("outages", []))[-OUTAGE_LIMIT:]
+    outages = list(result.get("outages", []))
+    result |= {"outages": outages[-OUTAGE_LIMIT:], "outage_count": len(outages)}
     named = {"target": None if target is None else target.get("availability"), "sla": "" if target is None else str(target.get("sla", ""))}
     return {**result, **named, "from": begun, "to": until}
 

@@ -159,7 +159,7 @@ def assess_service(
         record,
         figures=compute_figures(subject, now, cache),
         days=compute_days(subject, now, cache),
-        counters={} if before is None else add_counters(before.counters, subject, min(before.evaluated_at, now), now, timeline),
+        counters={} if before is None else add_counters(before.counters, subject, min(before.evaluated_at, now), now, timeline, was=before.state),
     )
     return Standing(_standing(service, subject, record, own, now, transitions_at=_recent(timeline, now)), record, is_changed=True)
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from collector.service_figure import OUTAGE_LIMIT
 from collector.store.service import load_definitions, load_service_views, plan_services
 from muster.errors import NotFoundError
 from tests.evaluation.conftest import MINUTE, T0, Estate
@@ -310,3 +311,81 @@ async def test_case_of_any_window_recomputes_the_figure(estate: Estate) -> None:
     assert compute(json.loads(json.dumps(case)))["down_ms"] == estate.record().figures["month_to_date"]["down_ms"]
     with pytest.raises(NotFoundError):
         evaluation.read_case("absent", T0, T0 + MINUTE)
+
+
+async def test_case_begins_with_the_target_as_the_figure_does(estate: Estate) -> None:
+    estate_of_three(estate)
+    changes_at = "2026-03-01T10:04:00Z"
+    targets = f'targets: [{{sla: silver, availability: "0.99"}}, {{sla: gold, availability: "0.999", effective_from: "{changes_at}"}}]'
+    estate.apply(SHOP.replace('targets: [{sla: gold, availability: "0.999"}]', targets))
+    await pass_time(estate, 10, db_1="down")
+    evaluation = estate.evaluation()
+    await evaluation.evaluate()
+    case = evaluation.read_case("shop", T0, T0 + 60 * MINUTE)
+    assert (case["window"], case["target"]) == ({"from": T0 + 4 * MINUTE, "to": T0 + 10 * MINUTE}, "0.999")
+    assert compute(case)["agreed_ms"] == estate.record().figures["month_to_date"]["agreed_ms"] == 6 * MINUTE
+    before = evaluation.read_case("shop", T0, T0 + 4 * MINUTE)
+    assert (before["window"], before["target"]) == ({"from": T0, "to": T0 + 4 * MINUTE}, "0.99")
+
+
+async def test_target_that_is_not_in_force_yet_measures_nothing(estate: Estate) -> None:
+    estate_of_three(estate)
+    estate.apply(SHOP.replace('availability: "0.999"', 'availability: "0.999", effective_from: "2026-03-01T10:30:00Z"'))
+    await pass_time(estate, 10)
+    case = estate.evaluation().read_case("shop", T0, T0 + 60 * MINUTE)
+    assert (case["window"], case["target"]) == ({"from": T0, "to": T0 + 10 * MINUTE}, None)
+
+
+async def test_outages_are_all_counted_though_only_the_newest_are_listed(estate: Estate) -> None:
+    estate_of_three(estate)
+    for _ in range(OUTAGE_LIMIT + 3):
+        await pass_time(estate, 0.5, db_1="down")
+        await pass_time(estate, 0.5)
+    await estate.evaluation().evaluate()
+    month = estate.record().figures["month_to_date"]
+    assert (month["outage_count"], len(month["outages"])) == (OUTAGE_LIMIT + 3, OUTAGE_LIMIT)
+    assert month["outages"][-1]["to"] == estate.clock.now_ms()
+
+
+async def test_outage_that_is_confirmed_after_an_evaluation_is_counted_once(estate: Estate) -> None:
+    estate_of_three(estate)
+    evaluation = estate.evaluation()
+    await pass_time(estate, 2)
+    await evaluation.evaluate()
+    first_failure = estate.clock.now_ms() + 10 * SECOND
+    estate.clock.advance(seconds=30)
+    await evaluation.evaluate()
+    estate.observe("web-1", "up")
+    estate.observe("db-1", "down", at=first_failure)
+    estate.clock.advance(seconds=15)
+    for _ in range(3):
+        await evaluation.evaluate()
+        estate.clock.advance(seconds=5)
+    recovery = estate.clock.now_ms()
+    estate.clock.advance(seconds=15)
+    await evaluation.evaluate()
+    estate.observe("db-1", "up", at=recovery)
+    for _ in range(3):
+        await evaluation.evaluate()
+        estate.clock.advance(seconds=5)
+    counters = estate.record().counters
+    assert (counters["failures"], counters["restores"], counters["restore_ms"]) == (1, 1, recovery - first_failure)
+
+
+async def test_late_evidence_corrects_the_figures_and_no_counter(estate: Estate) -> None:
+    estate_of_three(estate)
+    evaluation = estate.evaluation()
+    await evaluation.evaluate()
+    estate.clock.advance(seconds=1800)
+    await evaluation.evaluate()
+    counted = estate.record().counters
+    assert counted["unknown_ms"] > 29 * MINUTE
+    estate.observe("db-1", "down", at=T0 + 5 * MINUTE)
+    estate.observe("db-1", "up", at=T0 + 10 * MINUTE)
+    for name in ("db-1", "web-1", "web-2"):
+        estate.observe(name, "up")
+    await evaluation.evaluate()
+    record = estate.record()
+    month = record.figures["month_to_date"]
+    assert (month["downtime_ms"], month["unknown_ms"], record.days[-1]["down_ms"]) == (5 * MINUTE, 0, 5 * MINUTE)
+    assert record.counters == counted
