@@ -387,5 +387,5 @@ async def test_late_evidence_corrects_the_figures_and_no_counter(estate: Estate)
     await evaluation.evaluate()
     record = estate.record()
     month = record.figures["month_to_date"]
-    assert (month["downtime_ms"], month["unknown_ms"], record.days[-1]["down_ms"]) == (5 * MINUTE, 0, 5 * MINUTE)
+    assert (month["downtime_ms"], month["uptime_ms"], record.days[-1]["down_ms"]) == (5 * MINUTE, 25 * MINUTE, 5 * MINUTE)
     assert record.counters == counted
