@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from collector.check_timeline import proves_life
 from collector.store.ci import load_cis
@@ -49,6 +49,8 @@ class StoredCheck(msgspec.Struct):
 
 
 _SELECT = select(*(check_state.c[name] for name in StoredCheck.__struct_fields__))
+# Built once: every report with a state asks it.
+_OF_SOURCE = _SELECT.where(check_state.c.source_id == bindparam("source"), check_state.c.ci_id.in_(bindparam("cis", expanding=True)))
 
 
 class _Work(msgspec.Struct):
@@ -117,7 +119,7 @@ def _find_subjects(edit: Edit, delivery: Delivery, told: Sequence[tuple[str, Sta
 def _load(edit: Edit, source_id: int, ci_ids: Collection[str]) -> dict[tuple[str, str], StoredCheck]:
     found: dict[tuple[str, str], StoredCheck] = {}
     for part in parts(sorted(ci_ids)):
-        for row in edit.connection.execute(_SELECT.where(check_state.c.ci_id.in_(part), check_state.c.source_id == source_id)):
+        for row in edit.connection.execute(_OF_SOURCE, {"source": source_id, "cis": part}):
             found[row.ci_id, row.check_name] = StoredCheck(*row)
     return found
 

@@ -7,13 +7,16 @@ import hashlib
 import msgspec
 import zstandard
 from msgspec import Struct
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from collector.store.schema import report
 from muster.errors import ConflictError, NotFoundError
 from muster.wire.report import Answer
 
 _answers = msgspec.msgpack.Decoder(Answer)
+# Built once: for so small a statement, building it costs more than running it.
+_ANSWER = select(report.c.body_hash, report.c.answer).where(report.c.source_id == bindparam("source"), report.c.sequence == bindparam("sequence"))
+_NEW_REPORT = insert(report).returning(report.c.id)
 
 
 class Entry(Struct, frozen=True):
@@ -41,8 +44,7 @@ def find_answer(connection: Connection, source_id: int, sequence: int, body_hash
 
     Raises ConflictError (`sequence-reused`) where the sequence belongs to another body.
     """
-    is_it = (report.c.source_id == source_id) & (report.c.sequence == sequence)
-    row = connection.execute(select(report.c.body_hash, report.c.answer).where(is_it)).first()
+    row = connection.execute(_ANSWER, {"source": source_id, "sequence": sequence}).first()
     if row is None:
         return None
     if bytes(row.body_hash) != body_hash:
@@ -52,17 +54,17 @@ def find_answer(connection: Connection, source_id: int, sequence: int, body_hash
 
 def save_report(connection: Connection, entry: Entry, body_hash: bytes, compressed: bytes, answer: Answer) -> int:
     """Make a report durable with its answer, and give its number; `entry.id` and `entry.body` are not looked at."""
-    statement = insert(report).values(
-        source_id=entry.source_id,
-        sequence=entry.sequence,
-        body_hash=body_hash,
-        body=compressed,
-        content_type=entry.content_type,
-        observed_at=entry.observed_at,
-        received_at=entry.received_at,
-        answer=msgspec.msgpack.encode(answer),
-    )
-    return int(connection.execute(statement.returning(report.c.id)).scalar_one())
+    row = {
+        "source_id": entry.source_id,
+        "sequence": entry.sequence,
+        "body_hash": body_hash,
+        "body": compressed,
+        "content_type": entry.content_type,
+        "observed_at": entry.observed_at,
+        "received_at": entry.received_at,
+        "answer": msgspec.msgpack.encode(answer),
+    }
+    return int(connection.execute(_NEW_REPORT, row).scalar_one())
 
 
 def save_answer(connection: Connection, report_id: int, answer: Answer) -> None:

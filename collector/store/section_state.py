@@ -43,15 +43,16 @@ class StoredSection(msgspec.Struct):
         self.stale_at = at + settings.fresh_for_ms(self.interval_seconds) + 1
 
 
-_SELECT = select(*(section.c[name] for name in StoredSection.__struct_fields__))
+_SELECT = select(*(section.c[name] for name in StoredSection.__struct_fields__)).where(
+    section.c.source_id == bindparam("source"), section.c.name.in_(bindparam("names", expanding=True))
+)
 
 
 def load_states(connection: Connection, source_id: int, names: Collection[str]) -> dict[str, StoredSection]:
     """What is in force of these sections, by name."""
     if not names:
         return {}
-    query = _SELECT.where(section.c.source_id == source_id, section.c.name.in_(sorted(names)))
-    return {row.name: StoredSection(*row) for row in connection.execute(query)}
+    return {row.name: StoredSection(*row) for row in connection.execute(_SELECT, {"source": source_id, "names": sorted(names)})}
 
 
 def save_states(connection: Connection, states: Sequence[StoredSection]) -> None:
