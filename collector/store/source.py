@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from collector.reconcile.record import SourceKey
 from collector.store.content import decode, encode
 from collector.store.schema import source, token
+from collector.store.statement import update_rows
 from muster.errors import AuthorisationError, quote
 from muster.wire.report import Dropped, Rejection, Source
 
@@ -21,6 +22,11 @@ OFFSET_SHOWN_MS = 5_000
 OFFSET_CORRECTED_MS = 300_000
 REJECTIONS_KEPT = 100
 DROPPED_KEPT = 100
+_SELECT = select(
+    source.c.id, source.c.kind, source.c.name, source.c.instance, source.c.zone, source.c.state, source.c.last_sequence, source.c.clock_offsets_ms,
+    source.c.software_version,
+)  # fmt: skip
+_BY_NAME = _SELECT.where(source.c.kind == bindparam("kind"), source.c.name == bindparam("name"), source.c.instance == bindparam("instance"))
 ENROLLED = ""  # the instance of a source that is enrolled and has not reported yet; no report can have it
 
 
@@ -79,7 +85,7 @@ def admit(connection: Connection, reported: Source, grant: Grant, now: int) -> S
 
 def _find(connection: Connection, reported: Source, grant: Grant) -> StoredSource | None:
     """The row under this name, or the one that the token's enrolment made for it; None: a new one is due."""
-    known = _load(connection, source.c.kind == reported.kind, source.c.name == reported.name, source.c.instance == reported.instance)
+    known = _to_source(connection.execute(_BY_NAME, {"kind": reported.kind, "name": reported.name, "instance": reported.instance}).first())
     if grant.source_id is None or (known is not None and known.id == grant.source_id):
         return known
     bound = _check_bound(connection, reported, grant.source_id)
@@ -160,7 +166,9 @@ def save_attempt(
         if dropped:
             given_up = [{"from": each.from_sequence, "to": each.to_sequence, "reason": each.reason, "at": now} for each in dropped]
             values["dropped"] = encode([*(decode(row.dropped) or []), *given_up][-DROPPED_KEPT:])
-    connection.execute(update(source).where(source.c.id == known.id).values(**values))
+        connection.execute(update(source).where(source.c.id == known.id).values(**values))
+    else:
+        update_rows(connection, source, [{"id": known.id, **values}])  # as most reports are: a statement that is built once
 
 
 def parse_scope(value: object) -> Scope:
@@ -169,7 +177,10 @@ def parse_scope(value: object) -> Scope:
 
 
 def _load(connection: Connection, *conditions: Any) -> StoredSource | None:
-    row = connection.execute(select(source).where(*conditions)).first()
+    return _to_source(connection.execute(_SELECT.where(*conditions)).first())
+
+
+def _to_source(row: Any) -> StoredSource | None:
     if row is None:
         return None
     key = SourceKey(row.kind, row.name, row.instance, row.zone)
