@@ -6,17 +6,27 @@ independent proof of life is enough.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import Literal, TypeVar
 
 from msgspec import Struct
 
 from muster.model.state import State
 
 Timeline = tuple[tuple[int, State], ...]
+# `silent`: of an agent whose next word did not come. What that means others say: an independent check, else a policy.
+Word = Literal["up", "degraded", "down", "unknown", "silent"]
+Words = tuple[tuple[int, Word], ...]
+W = TypeVar("W", bound=Word)
+# Why a state became unknown without anybody saying so.
+NO_OBSERVATION = "no observation"
+COLLECTOR_GAP = "collector_gap"
 REACHABILITY = "reachability"
 # What shows that a host answers; TCP checks are named `tcp:PORT`.
-PROOFS_OF_LIFE = ("agent_heartbeat", "icmp", "snmp", "ssh")
-_RANK: dict[State, int] = {"unknown": -1, "down": 0, "degraded": 1, "up": 2}
+HEARTBEAT = "agent_heartbeat"
+PROOFS_OF_LIFE = (HEARTBEAT, "icmp", "snmp", "ssh")
+_RANK: dict[Word, int] = {"unknown": -2, "silent": -1, "down": 0, "degraded": 1, "up": 2}
 
 
 class Evidence(Struct, frozen=True):
@@ -27,14 +37,27 @@ class Evidence(Struct, frozen=True):
     interval_ms: int
     reason: str = ""
 
+    @property
+    def holds_ms(self) -> int:
+        """How long it is evidence: max(3 × interval, interval + 60 s)."""
+        return max(3 * self.interval_ms, self.interval_ms + 60_000)
+
 
 class ComponentTimeline(Struct, frozen=True, kw_only=True):
-    """One component: its timeline, what is known now, and a mark that changes whenever its past may have changed."""
+    """One component: its timeline, what is known now, and a mark that changes whenever its past may have changed.
+
+    `if_silent_down`: what it is where the agreement takes silence that cannot be probed as down; None: the same.
+    """
 
     timeline: Timeline
     evidence_at: int
     reason: str
     mark: int
+    if_silent_down: ComponentTimeline | None = None
+
+    def under(self, silent: str) -> ComponentTimeline:
+        """The component under the policy `silent`: unknown or down."""
+        return self.if_silent_down if silent == "down" and self.if_silent_down is not None else self
 
     def state_at(self, at: int) -> State:
         """Its state at an instant; unknown before the first entry."""
@@ -50,50 +73,90 @@ def proves_life(check: str) -> bool:
     return check in PROOFS_OF_LIFE or check.startswith("tcp:")
 
 
-def expire(timeline: Timeline, evidence: Evidence | None, now: int) -> Timeline:
-    """The timeline with unknown from when the next observation was due, once the last one is too old.
+def expire(timeline: Sequence[tuple[int, Word]], evidence: Evidence | None, now: int, *, word: Word = "unknown") -> Words:
+    """The timeline with unknown (or `word`) from when the next observation was due, once the last one is too old.
 
-    An observation holds for max(3 × interval, interval + 60 s); unknown then begins where the next was due: no credit without evidence.
+    Unknown begins where the next was due, not where the last ceased to hold: no credit without evidence.
     """
-    if evidence is None or not timeline:
-        return timeline
-    holds_ms = max(3 * evidence.interval_ms, evidence.interval_ms + 60_000)
+    known = tuple(timeline)
+    if evidence is None or not known:
+        return known
     due_at = evidence.last_at + evidence.interval_ms
-    if now <= evidence.last_at + holds_ms or timeline[-1][1] == "unknown" or due_at < timeline[-1][0]:
-        return timeline
-    return (*timeline, (due_at, "unknown"))
+    if now <= evidence.last_at + evidence.holds_ms or known[-1][1] in {"unknown", "silent"} or due_at < known[-1][0]:
+        return known
+    return (*known, (due_at, word))
 
 
-def join_equal(entries: Iterable[tuple[int, State]]) -> Timeline:
+def spare_gaps(words: Words, gaps: Iterable[tuple[int, int]], evidence: Evidence, now: int) -> Words:
+    """Silence in a time `[from, to)` in which no collector ran is no silence: nobody listened. It is unknown there.
+
+    After such a gap a source is silent again from when its first word was due, once that is as late as any other may be.
+    """
+    spared = list(words)
+    for start, end in gaps:
+        cut: list[tuple[int, Word]] = []
+        for (since, word), (until, _) in pairwise([*spared, (now + 1, "unknown")]):
+            if word != "silent" or not (since < end and start < until):
+                cut.append((since, word))
+                continue
+            if since < start:
+                cut.append((since, "silent"))
+            cut.append((max(since, start), "unknown"))
+            if until > end + evidence.holds_ms:
+                cut.append((end + evidence.interval_ms, "silent"))
+        spared = cut
+    return join_equal(spared)
+
+
+def resolve_silence(words: Words, probes: Timeline, *, unprobed: State) -> Timeline:
+    """What a silent source means, by what independent checks say of its host (`probes`).
+
+    The host does not answer: down. It answers: unknown, the source alone is silent. Nothing can tell: `unprobed`.
+    """
+
+    def meaning(word: Word, probe: State) -> State:
+        if word != "silent":
+            return word
+        return {"down": "down", "unknown": unprobed}.get(probe, "unknown")
+
+    return join_equal((at, meaning(word, probe)) for at, word, probe in _beside(words, probes))
+
+
+def _beside(words: Words, probes: Timeline) -> Iterator[tuple[int, Word, State]]:
+    """Both at each instant at which one of them changes, from the first word on."""
+    instants = sorted({at for at, _ in words} | {at for at, _ in probes if words and at > words[0][0]})
+    by_word, by_probe = dict(words), dict(probes)
+    word: Word = "unknown"
+    probe: State = next((state for at, state in reversed(probes) if words and at <= words[0][0]), "unknown")
+    for at in instants:
+        word, probe = by_word.get(at, word), by_probe.get(at, probe)
+        yield at, word, probe
+
+
+def join_equal(entries: Iterable[tuple[int, W]]) -> tuple[tuple[int, W], ...]:
     """In order of time; of several at one instant the last given wins; equal successive states join."""
     latest = dict(entries)
-    joined: list[tuple[int, State]] = []
+    joined: list[tuple[int, W]] = []
     for at in sorted(latest):
         if not joined or joined[-1][1] != latest[at]:
             joined.append((at, latest[at]))
     return tuple(joined)
 
 
-def combine_best(timelines: Sequence[Timeline]) -> Timeline:
+def combine_best(timelines: Sequence[Words]) -> Words:
     """The best known word at each instant: one proof of life outweighs any silence and any failed probe."""
-    return _combine(timelines, best=True)
+    return join_equal((at, max(words, key=_RANK.__getitem__)) for at, words in _abreast(timelines))
 
 
 def combine_all(timelines: Sequence[Timeline]) -> Timeline:
     """All must hold: down where one is down, else unknown where one is unknown, else the worst."""
-    return _combine(timelines, best=False)
+    return join_equal((at, "down" if "down" in states else min(states, key=_RANK.__getitem__)) for at, states in _abreast(timelines))
 
 
-def _combine(timelines: Sequence[Timeline], *, best: bool) -> Timeline:
-    if len(timelines) == 1:
-        return timelines[0]
-    events = sorted((at, index, state) for index, timeline in enumerate(timelines) for at, state in timeline)
-    states: list[State] = ["unknown"] * len(timelines)
-    entries: list[tuple[int, State]] = []
-    for at, index, state in events:
-        states[index] = state
-        if best:
-            entries.append((at, max(states, key=_RANK.__getitem__)))
-        else:
-            entries.append((at, "down" if "down" in states else min(states, key=_RANK.__getitem__)))
-    return join_equal(entries)
+def _abreast(timelines: Sequence[tuple[tuple[int, W], ...]]) -> Iterator[tuple[int, list[W]]]:
+    """What each says after each change; of several changes at one instant the last shows them all."""
+    changes = sorted(((at, index, word) for index, timeline in enumerate(timelines) for at, word in timeline), key=lambda each: each[:2])
+    now: list[W] = ["unknown"] * len(timelines)  # type: ignore[list-item]  # unknown is a word of every timeline
+    for at, index, word in changes:
+        now[index] = word
+        yield at, list(now)

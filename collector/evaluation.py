@@ -142,7 +142,7 @@ class Evaluation:
             if service is None:
                 raise NotFoundError(f"no service {service_id!r} in force; see `muster service list`")
             timelines = load_timelines(connection, service.component_keys(), since=since, now=now)
-        past = {key: each.timeline for key, each in timelines.items()}
+        past = {key: each.timeline for key, each in service.hear(timelines).items()}
         subject = build_subject(service.document, service.versions, past, self._around.engine)
         target = subject.target_at(until - 1)
         return subject.to_case(subject.begin_of(since, target), until, target=target)

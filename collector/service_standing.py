@@ -37,6 +37,15 @@ class ResolvedService:
         """The tree in force now."""
         return self.versions[-1].tree
 
+    @property
+    def silent(self) -> str:
+        """What silence counts as that nothing can probe: unknown or down."""
+        return str((self.document.get("policies") or {}).get("silent", "unknown"))
+
+    def hear(self, timelines: Mapping[LeafKey, ComponentTimeline]) -> dict[LeafKey, ComponentTimeline]:
+        """Those of its own components, under its own policy."""
+        return {key: timelines[key].under(self.silent) for key in self.component_keys() if key in timelines}
+
     def component_keys(self) -> set[LeafKey]:
         """The components of all its versions."""
         return {leaf.key for each in self.versions for leaf in leaves(each.tree)}
@@ -115,13 +124,14 @@ def default_checks(ci: CiRef, classes: ClassCatalogue) -> tuple[str, ...]:
 
 
 def assess_components(catalogue: Catalogue, timelines: Mapping[LeafKey, ComponentTimeline], now: int) -> list[ComponentStanding]:
-    """Each component of the services in force, once; one without any record is unknown."""
+    """Each component of the services in force, once; one without any record is unknown. The strictest policy of its services holds."""
     found: dict[LeafKey, ComponentStanding] = {}
-    for service in catalogue.services.values():
+    for service in sorted(catalogue.services.values(), key=lambda each: each.silent != "down"):
+        heard = service.hear(timelines)
         for leaf in leaves(service.tree):
             if leaf.ci is None or leaf.fault or leaf.key in found:
                 continue
-            timeline = timelines.get(leaf.key)
+            timeline = heard.get(leaf.key)
             found[leaf.key] = ComponentStanding(
                 ci=leaf.ci,
                 checks=leaf.checks,
@@ -145,7 +155,7 @@ def assess_service(
     is_due: bool,
 ) -> Standing:
     """Where a service stands. Figures are computed when due or when anything of it changed, else the record of before stays."""
-    own = {key: timelines[key] for key in service.component_keys() if key in timelines}
+    own = service.hear(timelines)
     past = {key: each.timeline for key, each in own.items()}
     states = {key: each.state_at(now) for key, each in own.items()}
     tree = render_tree(service.tree, states, {key: each.reason for key, each in own.items()})

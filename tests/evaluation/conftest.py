@@ -39,7 +39,8 @@ class Estate:
         self.pokes = 0
         self.settings = EvaluationSettings(figures_every_seconds=0)
         with self.engine.begin() as connection:
-            connection.execute(insert(schema.source).values(id=1, kind="sweep", name="probe", instance="i", zone="berlin", created_at=0))
+            for number, (kind, name) in enumerate([("sweep", "probe"), ("agent", "web-1")], start=1):
+                connection.execute(insert(schema.source).values(id=number, kind=kind, name=name, instance="i", zone="berlin", created_at=0))
 
     def evaluation(self) -> Evaluation:
         return Evaluation(
@@ -79,26 +80,35 @@ class Estate:
         with self.engine.begin() as connection:
             connection.execute(update(schema.ci).where(schema.ci.c.id == f"ci-{name}").values(lifecycle=lifecycle))
 
-    def observe(self, name: str, state: str, *, check: str = "icmp", at: int | None = None, interval: int = 30, combined: bool = False) -> None:
-        """One observation: a transition where the state changes, and the newest evidence."""
+    def observe(
+        self, name: str, state: str, *, check: str = "icmp", at: int | None = None, interval: int = 30, combined: bool = False, source: int = 1
+    ) -> None:
+        """One observation: a transition where the state changes, and the newest evidence. Sources: 1 probes, 2 is the agent of web-1."""
         at = self.clock.now_ms() if at is None else at
         ci_id = f"ci-{name}"
         with self.engine.begin() as connection:
             checks = schema.check_state.c
-            row = connection.execute(select(schema.check_state).where(checks.ci_id == ci_id, checks.check_name == check)).first()
+            row = connection.execute(
+                select(schema.check_state).where(checks.ci_id == ci_id, checks.check_name == check, checks.source_id == source)
+            ).first()
             if row is None or row.state != state:
                 connection.execute(
                     insert(schema.transition).values(
-                        ci_id=ci_id, check_name=check, source_id=None if combined else 1, at=at, state=state, reason=f"{check} {state}",
+                        ci_id=ci_id, check_name=check, source_id=None if combined else source, at=at, state=state, reason=f"{check} {state}",
                         known_from=self.clock.now_ms(),
                     )
                 )  # fmt: skip
             values: dict[str, Any] = {"state": state, "last_at": at, "interval_seconds": interval, "reason": f"{check} {state}"}
             if row is None:
-                connection.execute(insert(schema.check_state).values(ci_id=ci_id, check_name=check, source_id=1, since_at=at, **values))
+                connection.execute(insert(schema.check_state).values(ci_id=ci_id, check_name=check, source_id=source, since_at=at, **values))
             else:
                 since = at if row.state != state else row.since_at
                 connection.execute(update(schema.check_state).where(checks.id == row.id).values(since_at=since, **values))
+
+    def run_collector(self, since: int, until: int) -> None:
+        """A run of a collector, as it is on record."""
+        with self.engine.begin() as connection:
+            connection.execute(insert(schema.collector_liveness).values(started_at=since, last_at=until))
 
     def change_attribute(self, name: str, attribute: str, old: Any, new: Any) -> None:
         now = self.clock.now_ms()
