@@ -5,7 +5,7 @@ One bad item costs only itself; an unknown attribute or identifier costs only it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -26,6 +26,8 @@ LIST_LIMIT = 4_096
 OWNER_DEPTH_LIMIT = 16
 _PORTABLE_IDENTIFIERS = frozenset({"serial", "wwn", "permanent_mac"})
 
+Suggestion = Callable[[str, Any], str]
+
 
 class Validation(Struct, frozen=True):
     """The item as it is taken (None: refused), and what was refused of it."""
@@ -34,17 +36,18 @@ class Validation(Struct, frozen=True):
     rejections: tuple[Rejection, ...] = ()
 
 
-def validate_item(catalogue: ClassCatalogue, item: Item, path: str, owners: Mapping[str, str | None]) -> Validation:
+def validate_item(catalogue: ClassCatalogue, item: Item, path: str, owners: Mapping[str, str | None], *, suggests: bool = True) -> Validation:
     """The judgement on one decoded item at `path` (`$.sections.host.items[3]`).
 
     `owners`: owner ref by ref of this source: all items of the report, and the stored ones. An owner that is not there yet is no
-    fault: the item waits for it.
+    fault: the item waits for it. `suggests` False leaves out what may have been meant, which takes far longer to find than a fault.
     """
+    meant = _meant if suggests else _leave_out
     ci_class = catalogue.get(item.ci_class)
-    reason = _refuse_class(catalogue, item, ci_class) or _refuse_owner(item, ci_class, owners)
+    reason = _refuse_class(catalogue, item, ci_class, meant) or _refuse_owner(item, ci_class, owners)
     if reason or ci_class is None:
         return Validation(None, (Rejection(path, reason),))
-    identifiers, refused = _identifiers(ci_class, item, path)
+    identifiers, refused = _identifiers(ci_class, item, path, meant)
     if refused and refused[-1].path == path:
         return Validation(None, (refused[-1],))
     attributes: dict[str, Any] = {}
@@ -52,7 +55,7 @@ def validate_item(catalogue: ClassCatalogue, item: Item, path: str, owners: Mapp
         attribute = ci_class.attributes.get(name)
         if attribute is None:
             refused.append(
-                Rejection(f"{path}.attributes.{name}", f"class {ci_class.name} has no attribute {quote(name)}{_meant(name, ci_class.attributes)}")
+                Rejection(f"{path}.attributes.{name}", f"class {ci_class.name} has no attribute {quote(name)}{meant(name, ci_class.attributes)}")
             )
             continue
         converted, fault = validate_value(attribute, value)
@@ -66,9 +69,9 @@ def validate_item(catalogue: ClassCatalogue, item: Item, path: str, owners: Mapp
     return Validation(taken, tuple(refused))
 
 
-def _refuse_class(catalogue: ClassCatalogue, item: Item, ci_class: CiClass | None) -> str:
+def _refuse_class(catalogue: ClassCatalogue, item: Item, ci_class: CiClass | None, meant: Suggestion) -> str:
     if ci_class is None:
-        return f"unknown class {quote(item.ci_class)}{_meant(item.ci_class, catalogue.names())}"
+        return f"unknown class {quote(item.ci_class)}{meant(item.ci_class, catalogue.names())}"
     if ci_class.is_abstract:
         return f"class {ci_class.name} is abstract; report one of its kinds"
     if ci_class.is_recorded_only:
@@ -93,7 +96,7 @@ def _refuse_owner(item: Item, ci_class: CiClass | None, owners: Mapping[str, str
     return ""
 
 
-def _identifiers(ci_class: CiClass, item: Item, path: str) -> tuple[dict[str, str | list[str]], list[Rejection]]:
+def _identifiers(ci_class: CiClass, item: Item, path: str, meant: Suggestion) -> tuple[dict[str, str | list[str]], list[Rejection]]:
     """Known identifiers and what was refused; a last rejection at `path` itself refuses the item."""
     taken: dict[str, str | list[str]] = {}
     refused: list[Rejection] = []
@@ -103,7 +106,7 @@ def _identifiers(ci_class: CiClass, item: Item, path: str) -> tuple[dict[str, st
         if len(values) > LIST_LIMIT or any(len(each) > IDENTIFIER_LIMIT for each in values):
             return {}, [Rejection(path, f"identifier {quote(name)} is longer than {IDENTIFIER_LIMIT} characters or {LIST_LIMIT} values")]
         if name not in known:
-            refused.append(Rejection(f"{path}.identifiers.{name}", f"unknown identifier {quote(name)}{_meant(name, sorted(known))}"))
+            refused.append(Rejection(f"{path}.identifiers.{name}", f"unknown identifier {quote(name)}{meant(name, sorted(known))}"))
         else:
             taken[name] = value
     return taken, refused
@@ -112,6 +115,10 @@ def _identifiers(ci_class: CiClass, item: Item, path: str) -> tuple[dict[str, st
 def _meant(name: str, known: Any) -> str:
     close = get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _leave_out(name: str, known: Any) -> str:
+    return ""
 
 
 def validate_value(attribute: Attribute, value: Any) -> tuple[Any, str]:

@@ -22,6 +22,7 @@ from muster.wire.report import Item, ReceivedReport, Rejection
 
 OWNER_LEVELS = 16
 ITEMS_LIMIT = 100_000  # of one report
+REJECTIONS_TOLD = 1_000  # of one report; the others are counted
 
 
 class TakenItem(msgspec.Struct):
@@ -37,7 +38,7 @@ class TakenItem(msgspec.Struct):
 
 @dataclass
 class Delivery:
-    """A report while it is taken. `rejections` and `wanted` gather for the answer.
+    """A report while it is taken. `rejections` (the first; `rejected_count`: all) and `wanted` gather for the answer.
 
     `listed`: refs that a section names, also those whose items were refused: they are there. `unreadable`: sections with an item of
     which not even the ref could be read; they cannot say that something is gone.
@@ -51,6 +52,7 @@ class Delivery:
     received_at: int
     shift_ms: int = 0
     rejections: list[Rejection] = field(default_factory=list)
+    rejected_count: int = 0
     wanted: list[str] = field(default_factory=list)
     listed: dict[str, set[str]] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
@@ -60,18 +62,27 @@ class Delivery:
         return min(at + self.shift_ms, self.received_at)
 
     def reject(self, path: str, reason: str) -> None:
-        self.rejections.append(Rejection(path, reason))
+        self.rejected_count += 1
+        if self.rejected_count <= REJECTIONS_TOLD:
+            self.rejections.append(Rejection(path, reason))
+
+    def told_rejections(self) -> list[Rejection]:
+        """What the answer lists: the first of them, and at its end how many more there are."""
+        more = self.rejected_count - len(self.rejections)
+        return [*self.rejections, Rejection("$", f"{more} more were refused; mend these first, then send again")] if more else self.rejections
 
 
 def read_items(connection: Connection, context: Context, delivery: Delivery, names: Collection[str]) -> list[TakenItem]:
     """The good items of these sections, in the order of the report."""
     decoded: list[tuple[str, str, Item]] = []
     seen: set[str] = set()
+    count = 0
     for name in names:
         listed = delivery.listed.setdefault(name, set())
         for at, raw in enumerate(delivery.report.sections[name].items or ()):
             path = f"$.sections.{name}.items[{at}]"
-            if len(decoded) >= ITEMS_LIMIT:
+            count += 1
+            if count > ITEMS_LIMIT:
                 delivery.reject(path, f"more than {ITEMS_LIMIT} items in one report; send the others in another")
                 delivery.unreadable.add(name)
                 break
@@ -96,8 +107,9 @@ def _judge(connection: Connection, context: Context, delivery: Delivery, decoded
     taken: list[TakenItem] = []
     own: str | None = None
     for name, path, item in decoded:
-        result = validate_item(context.catalogue, item, path, owners)
-        delivery.rejections += result.rejections
+        result = validate_item(context.catalogue, item, path, owners, suggests=delivery.rejected_count < REJECTIONS_TOLD)
+        for each in result.rejections:
+            delivery.reject(each.path, each.reason)
         if result.item is None:
             continue
         is_dependent = context.catalogue[item.ci_class].is_dependent

@@ -79,7 +79,7 @@ def receive_report(connection: Connection, context: Context, envelope: Envelope)
     delivery.wanted += save_samples(
         connection, known.id, tables=report.tables, samples=report.samples, received_at=envelope.received_at, shift_ms=shift_ms
     )
-    full = msgspec.structs.replace(answer, want=list(dict.fromkeys(delivery.wanted)), rejected=delivery.rejections)
+    full = msgspec.structs.replace(answer, want=list(dict.fromkeys(delivery.wanted)), rejected=delivery.told_rejections())
     if full != answer:
         save_answer(connection, report_id, full)
     save_attempt(
@@ -89,6 +89,7 @@ def receive_report(connection: Connection, context: Context, envelope: Envelope)
         sequence=report.sequence,
         software_version=report.software_version,
         rejected=delivery.rejections,
+        rejected_count=delivery.rejected_count,
         dropped=report.dropped,
     )
     return Receipt(full, known.id, changed_ci_ids=frozenset(edit.changed_ids), states_changed=frozenset(states_changed))

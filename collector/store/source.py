@@ -148,9 +148,10 @@ def save_attempt(
     sequence: int,
     software_version: str,
     rejected: Sequence[Rejection],
+    rejected_count: int,
     dropped: Sequence[Dropped],
 ) -> None:
-    """What the source's page shows after an accepted report."""
+    """What the source's page shows after an accepted report; `rejected` are the first of `rejected_count`."""
     values: dict[str, Any] = {
         "last_report_at": now,
         "last_sequence": max(sequence, known.last_sequence or 0),
@@ -161,7 +162,7 @@ def save_attempt(
         row = connection.execute(select(source.c.last_rejections, source.c.dropped).where(source.c.id == known.id)).one()
         if rejected:
             refused = [{"path": each.path, "reason": each.reason, "at": now} for each in rejected]
-            values["rejected_total"] = source.c.rejected_total + len(rejected)
+            values["rejected_total"] = source.c.rejected_total + rejected_count
             values["last_rejections"] = encode([*(decode(row.last_rejections) or []), *refused][-REJECTIONS_KEPT:])
         if dropped:
             given_up = [{"from": each.from_sequence, "to": each.to_sequence, "reason": each.reason, "at": now} for each in dropped]

@@ -7,7 +7,7 @@ one, so that a bad one costs only itself. Content encodings: `muster/wire/compre
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,23 +15,29 @@ import msgspec
 from muster.errors import InputError, quote
 from muster.instant import parse_instant
 from muster.wire.compression import compress, inflate
+from muster.wire.fault_path import name_keys
 from muster.wire.report import (
     CONTENT_TYPE_JSON,
     CONTENT_TYPE_MSGPACK,
     MAXIMUM_COMPRESSED_BYTES,
     MAXIMUM_INFLATED_BYTES,
+    MAXIMUM_PARTS,
     Answer,
     Item,
+    RawReport,
     ReceivedReport,
+    ReceivedSection,
     RelationClaim,
     SampleBlock,
+    SeriesTable,
     StateReport,
 )
 
 T = TypeVar("T")
 _MSGPACK_TYPES = (CONTENT_TYPE_MSGPACK, "application/msgpack", "application/vnd.msgpack", "application/x-msgpack")
 _JSON_NUL = b"\\u0000"
-_AT = re.compile(r" - at `(?:key in )?(\$[^`]*)`$")
+_AT = re.compile(r" - at (?:`key` in )?`(\$[^`]*)`$")
+JSON_VALUES_LIMIT = 8_000_000
 
 
 def encode(value: object, content_type: str = CONTENT_TYPE_MSGPACK, *, content_encoding: str = "") -> bytes:
@@ -64,17 +70,59 @@ def decode_report(
     """
     is_json(content_type)
     plain = inflate(body, content_encoding, maximum_compressed_bytes=maximum_compressed_bytes, maximum_inflated_bytes=maximum_inflated_bytes)
-    report = decode(plain, ReceivedReport, content_type)
-    return msgspec.structs.replace(
-        report,
+    report = decode(plain, RawReport, content_type)
+    return ReceivedReport(
+        source=report.source,
+        sequence=report.sequence,
         observed_at=parse_instant(report.observed_at, path="$.observed_at"),
-        samples=[_check_block(block, f"$.samples[{at}]") for at, block in enumerate(report.samples)],
+        schema=report.schema,
+        tables={digest: decode(raw, SeriesTable, content_type, path=f"$.tables.{digest}") for digest, raw in report.tables.items()},
+        dropped=report.dropped,
+        software_version=report.software_version,
+        sections=_decode_sections(report.sections, content_type),
+        states=report.states,
+        samples=_decode_blocks(report.samples, content_type),
     )
+
+
+def _decode_sections(sections: Mapping[str, msgspec.Raw], content_type: str) -> dict[str, ReceivedSection]:
+    found: dict[str, ReceivedSection] = {}
+    count = 0
+    for name, raw in sections.items():
+        found[name] = decode(raw, ReceivedSection, content_type, path=f"$.sections.{name}")
+        count += len(found[name].items or ()) + len(found[name].relations or ())
+        _check_count(count, f"$.sections.{name}")
+    return found
+
+
+def _decode_blocks(blocks: Sequence[msgspec.Raw], content_type: str) -> list[SampleBlock]:
+    found: list[SampleBlock] = []
+    count = 0
+    for at, raw in enumerate(blocks):
+        path = f"$.samples[{at}]"
+        block = decode(raw, SampleBlock, content_type, path=path)
+        count += len(block.values)
+        _check_count(count, path)
+        found.append(_check_block(block, path))
+    return found
+
+
+def _check_count(count: int, path: str) -> None:
+    if count > MAXIMUM_PARTS:
+        raise InputError(f"more than {MAXIMUM_PARTS} parts in one report; send the others in another", path=path)
 
 
 def decode(body: bytes | msgspec.Raw, kind: type[T], content_type: str, *, path: str = "$") -> T:
     """A value of `kind` from a plain body; `path` is where the body stands in a larger one. Raises InputError."""
-    value = _guard(lambda: msgspec.json.decode(body, type=kind) if is_json(content_type) else msgspec.msgpack.decode(body, type=kind), path)
+    if (
+        len(body) > JSON_VALUES_LIMIT and is_json(content_type) and bytes(body).count(b",") > JSON_VALUES_LIMIT
+    ):  # lists are built before they are counted
+        raise InputError(f"more than {JSON_VALUES_LIMIT} values in one body; send smaller reports", path=path)
+    value = _guard(
+        lambda: msgspec.json.decode(body, type=kind) if is_json(content_type) else msgspec.msgpack.decode(body, type=kind),
+        path,
+        lambda at: name_keys(at, body, kind, is_json=is_json(content_type)),
+    )
     if (_JSON_NUL if is_json(content_type) else b"\0") in bytes(body):
         _refuse_nul(value, path)
     return value
@@ -101,13 +149,13 @@ def decode_answer(body: bytes, content_type: str) -> Answer:
     return decode(body, Answer, content_type)
 
 
-def _guard(run: Callable[[], T], path: str) -> T:
+def _guard(run: Callable[[], T], path: str, name_fault: Callable[[str], str]) -> T:
     try:
         return run()
     except msgspec.ValidationError as error:
         text = str(error)
         at = _AT.search(text)
-        below = at.group(1)[1:] if at else ""
+        below = name_fault(at.group(1))[1:] if at else ""
         raise InputError(_AT.sub("", text), path=path + below) from None
     except msgspec.DecodeError as error:
         raise InputError(str(error), path=path) from None

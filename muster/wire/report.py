@@ -19,6 +19,11 @@ CONTENT_TYPE_MSGPACK = "application/vnd.muster.report+msgpack"
 CONTENT_TYPE_JSON = "application/json"
 MAXIMUM_COMPRESSED_BYTES = 8 * 1_048_576
 MAXIMUM_INFLATED_BYTES = 64 * 1_048_576
+# What one report may hold, so that a small body of countless tiny parts cannot fill memory. Over it the body is no report.
+MAXIMUM_PARTS = 1_000_000  # items, relations, states or rows of samples
+MAXIMUM_SECTIONS = 10_000
+MAXIMUM_SERIES = 100_000  # of one table
+MAXIMUM_NAMES = 1_000  # attributes, or identifiers, of one item
 
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
 Ref = Annotated[str, Meta(min_length=1, max_length=512)]
@@ -45,8 +50,8 @@ class Item(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, 
 
     ref: Ref
     ci_class: Name
-    identifiers: dict[Name, str | list[str]] = {}
-    attributes: dict[Name, Value] = {}
+    identifiers: Annotated[Identifiers, Meta(max_length=MAXIMUM_NAMES)] = {}
+    attributes: Annotated[dict[Name, Value], Meta(max_length=MAXIMUM_NAMES)] = {}
     owner: Ref | None = None
 
 
@@ -93,12 +98,15 @@ class SeriesDefinition(Struct, frozen=True, forbid_unknown_fields=True, omit_def
     subject: Ref | None = None
 
 
+SeriesTable = Annotated[list[SeriesDefinition], Meta(max_length=MAXIMUM_SERIES)]
+
+
 class SampleBlock(Struct, frozen=True, forbid_unknown_fields=True):
     """Samples of one table, by column: `values[series][time]`; None is a missing sample."""
 
     table: Digest
     times: list[Instant]
-    values: list[list[float | int | None]]
+    values: Annotated[list[list[float | int | None]], Meta(max_length=MAXIMUM_PARTS)]
 
 
 class StateReport(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -128,9 +136,7 @@ class _Envelope(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     sequence: Sequence
     observed_at: Instant
     schema: Literal[1] = 1
-    tables: Annotated[dict[Digest, list[SeriesDefinition]], Meta(max_length=64)] = {}
-    samples: list[SampleBlock] = []
-    dropped: list[Dropped] = []
+    dropped: Annotated[list[Dropped], Meta(max_length=MAXIMUM_SECTIONS)] = []
     software_version: Annotated[str, Meta(max_length=64)] = ""
 
 
@@ -139,6 +145,8 @@ class Report(_Envelope, frozen=True, forbid_unknown_fields=True, omit_defaults=T
 
     sections: dict[Name, Section] = {}
     states: list[StateReport] = []
+    tables: Annotated[dict[Digest, SeriesTable], Meta(max_length=64)] = {}
+    samples: list[SampleBlock] = []
 
 
 class ReceivedSection(Struct, frozen=True, forbid_unknown_fields=True):
@@ -150,8 +158,8 @@ class ReceivedSection(Struct, frozen=True, forbid_unknown_fields=True):
     reason: Text | None = None
     depth: Annotated[int, Meta(ge=0, le=9)] = 0
     interval_seconds: Annotated[int, Meta(ge=1, le=31_622_400)] = 600
-    items: list[Raw] | None = None
-    relations: list[Raw] | None = None
+    items: Annotated[list[Raw], Meta(max_length=MAXIMUM_PARTS)] | None = None
+    relations: Annotated[list[Raw], Meta(max_length=MAXIMUM_PARTS)] | None = None
 
 
 class ReceivedReport(_Envelope, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -159,6 +167,17 @@ class ReceivedReport(_Envelope, frozen=True, forbid_unknown_fields=True, kw_only
 
     sections: dict[Name, ReceivedSection] = {}
     states: list[Raw] = []
+    tables: dict[Digest, list[SeriesDefinition]] = {}
+    samples: list[SampleBlock] = []
+
+
+class RawReport(_Envelope, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A report whose sections, tables and blocks of samples are still raw: each is decoded by itself, so that its fault has its exact path."""
+
+    sections: Annotated[dict[Name, Raw], Meta(max_length=MAXIMUM_SECTIONS)] = {}
+    states: Annotated[list[Raw], Meta(max_length=MAXIMUM_PARTS)] = []
+    tables: Annotated[dict[Digest, Raw], Meta(max_length=64)] = {}
+    samples: Annotated[list[Raw], Meta(max_length=MAXIMUM_SECTIONS)] = []
 
 
 class Rejection(Struct, frozen=True):

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from collector.reconcile.settings import Settings
 from collector.store.decision import resolve_case
+from collector.store.delivery import ITEMS_LIMIT
 from collector.store.edit import Context
 from collector.store.engine import Database
 from collector.store.journal import load_entry
@@ -186,6 +187,23 @@ def test_an_item_that_is_no_item_is_named_and_nothing_goes_absent_by_it(estate: 
         receipt = estate.send_raw("agent/web01/a1", {"packages": (full, {2: {"class": "software_package"}})}, at=at)
         assert [each.path for each in receipt.answer.rejected] == ["$.sections.packages.items[2]"]
     assert estate.absent() == []
+
+
+def test_of_countless_bad_items_the_first_are_told_and_all_are_counted(estate: Estate) -> None:
+    bad = {number: number for number in range(1, 3_000)}
+    receipt = estate.send_raw("agent/web01/a1", {"host": (section(HOST, *packages(2_999)), bad)}, at=0)
+    rejected = receipt.answer.rejected
+    assert (rejected[0].path, rejected[999].path, len(rejected)) == ("$.sections.host.items[1]", "$.sections.host.items[1000]", 1_001)
+    assert (rejected[-1].path, rejected[-1].reason[:5]) == ("$", "1999 ")
+    assert estate.rows(select(source.c.rejected_total)) == [(2_999,)]
+    assert estate.names() == [("server", "web01", None)]
+
+
+def test_items_over_the_limit_are_told_once_whether_good_or_bad(estate: Estate) -> None:
+    bad = dict.fromkeys(range(1, ITEMS_LIMIT + 100))
+    receipt = estate.send_raw("agent/web01/a1", {"host": (section(HOST, *([HOST] * len(bad))), bad)}, at=0)
+    assert len(receipt.answer.rejected) == 1_001
+    assert estate.rows(select(source.c.rejected_total)) == [(ITEMS_LIMIT,)]  # the bad ones within the limit, and one for all behind it
 
 
 def test_a_ref_that_is_there_twice_is_refused_the_second_time(estate: Estate) -> None:

@@ -2,6 +2,7 @@
 
 import zlib
 
+import msgspec
 import pytest
 import zstandard
 from hypothesis import given
@@ -12,6 +13,8 @@ from muster.wire.codec import decode_answer, decode_item, decode_report, decode_
 from muster.wire.report import (
     CONTENT_TYPE_JSON,
     CONTENT_TYPE_MSGPACK,
+    MAXIMUM_PARTS,
+    MAXIMUM_SECTIONS,
     Answer,
     Item,
     Rejection,
@@ -34,6 +37,7 @@ REPORT = Report(
     states=[StateReport(subject="host", check="agent_heartbeat", state="up", at=1_772_359_200_000)],
 )
 SMALL = 10_000
+ENVELOPE = b'{"source": {"kind": "api", "name": "x", "instance": "1"}, "sequence": 0, "observed_at": 1, %s}'
 
 
 @pytest.mark.parametrize("content_type", [CONTENT_TYPE_JSON, CONTENT_TYPE_MSGPACK])
@@ -71,6 +75,10 @@ def test_a_person_may_write_instants_as_text() -> None:
             % b'{"table": "t", "times": [1, 2], "values": [[1, 2], [1]]}',
             "$.samples[0].values[1]",
         ),
+        (ENVELOPE % b'"sections": {"ok": {}, "host": {"status": "odd"}}', "$.sections.host.status"),
+        (ENVELOPE % b'"sections": {"": {}}', "$.sections"),
+        (ENVELOPE % b'"tables": {"d": [{"name": "a"}], "e": [{"name": "b", "labels": {"q": "1", "r": 5}}]}', "$.tables.e[0].labels.r"),
+        (ENVELOPE % b'"samples": [{"table": "t", "times": [1], "values": [["x"]]}]', "$.samples[0].values[0][0]"),
         (b'{"source": {"kind": "api", "name": "\xff", "instance": "1"}, "sequence": 0, "observed_at": 1}', "$"),
         (b'{"sections": {"a": {"items": [' + b"[" * 300_000 + b"]" * 300_000 + b"]}}}", "$"),
     ],
@@ -127,3 +135,51 @@ def test_an_item_fault_carries_its_place_in_the_report() -> None:
     with pytest.raises(InputError) as caught:
         decode_item(b'{"ref": 1, "class": "server"}', CONTENT_TYPE_JSON, path="$.sections.host.items[3]")
     assert caught.value.path == "$.sections.host.items[3].ref"
+
+
+@pytest.mark.parametrize("content_type", [CONTENT_TYPE_JSON, CONTENT_TYPE_MSGPACK])
+@pytest.mark.parametrize(
+    ("field", "value", "path"),
+    [
+        ("attributes", {"os.name": "debian", "cpu.count": {"cores": 2}}, "$.attributes.cpu.count"),
+        ("identifiers", {"fqdn": "web-1", "mac": ["02:00:00:00:00:01", 2]}, "$.identifiers.mac[1]"),
+        ("attributes", {"n" * 200: 1}, "$.attributes"),
+        ("attributes", {f"n{number}": 1 for number in range(1_001)}, "$.attributes"),
+    ],
+)
+def test_the_faulty_attribute_or_identifier_is_named(content_type: str, field: str, value: object, path: str) -> None:
+    with pytest.raises(InputError) as caught:
+        decode_item(encode({"ref": "host", "class": "server", field: value}, content_type), content_type)
+    assert caught.value.path == path
+
+
+def count_array(count: int, part: bytes) -> bytes:
+    """A MessagePack array of so many one-byte parts, behind its key."""
+    return b"\xdd" + count.to_bytes(4, "big") + part * count
+
+
+@pytest.mark.parametrize(
+    ("key", "body", "path"),
+    [
+        ("states", count_array(MAXIMUM_PARTS + 1, b"\x01"), "$.states"),
+        (
+            "sections",
+            b"\x82\xa1a\x81\xa5items" + count_array(600_000, b"\x01") + b"\xa1b\x81\xa5items" + count_array(600_000, b"\x01"),
+            "$.sections.b",
+        ),
+        ("sections", b"\x81\xa1a\x81\xa5items" + count_array(MAXIMUM_PARTS + 1, b"\x01"), "$.sections.a.items"),
+        ("samples", b"\x91\x83\xa5table\xa1t\xa5times\x90\xa6values" + count_array(MAXIMUM_PARTS + 1, b"\x90"), "$.samples[0].values"),
+        ("samples", count_array(MAXIMUM_SECTIONS + 1, b"\x80"), "$.samples"),
+    ],
+)
+def test_a_small_body_of_countless_parts_is_refused(key: str, body: bytes, path: str) -> None:
+    whole = msgspec.msgpack.encode({"source": {"kind": "api", "name": "x", "instance": "1"}, "sequence": 0, "observed_at": 1, "z": 0})
+    whole = whole[: -len(b"\xa1z\x00")] + msgspec.msgpack.encode(key) + body
+    with pytest.raises(InputError) as caught:
+        decode_report(whole, CONTENT_TYPE_MSGPACK)
+    assert caught.value.path == path
+
+
+def test_a_json_body_of_countless_values_is_refused_before_it_is_read() -> None:
+    with pytest.raises(InputError, match="values in one body"):
+        decode_report(ENVELOPE % (b'"states": [' + b"1," * 8_000_000 + b"1]"), CONTENT_TYPE_JSON)
