@@ -45,10 +45,13 @@ CASE: dict[str, Any] = {
             "$.components.db[0].status: unknown key 'status'; did you mean 'state'?",
         ),
         ({"components": {"db": [{"at": 0}]}, "expression": "db"}, "$.components.db[0]: the key 'state' is missing"),
-        ({"components": {"db": [{"at": 1e30, "state": "up"}]}, "expression": "db"}, "$.components.db[0].at: 1e+30 is outside the years 2 to 9998"),
+        (
+            {"components": {"db": [{"at": 1e30, "state": "up"}]}, "expression": "db"},
+            "$.components.db[0].at: 1e+30 is no instant in milliseconds between the years 1 and 9999",
+        ),
         (
             {"components": {"db": [{"at": float("inf"), "state": "up"}]}, "expression": "db"},
-            "$.components.db[0].at: inf is outside the years 2 to 9998",
+            "$.components.db[0].at: inf is no instant in milliseconds between the years 1 and 9999",
         ),
         (
             {"window": {"from": "2026-03-02T00:00:00Z", "to": "2026-03-01T00:00:00Z"}},
