@@ -37,6 +37,7 @@ id: this-host
 zone: {zone}
 targets: ["{address}"]
 probes: [icmp]
+unidentified: by_address
 schedule: {{every: 1h}}
 poll: {{reachability: 30s, metrics: 5m}}
 """
