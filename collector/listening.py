@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
+from typing import Any
 
+import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
-from collector.api.keys import SILENT
+from collector.api.keys import CLOCK, SILENT
+from collector.api.rate import Bucket, Rate
 from collector.settings import CollectorSettings
 from muster.errors import ConfigurationError, UnavailableError
 
+log = structlog.get_logger(__name__)
+MALFORMED_LOGGED = Rate(per_second=1 / 60, burst=3)  # of one address: a port scan must not fill the log
 KEEPALIVE_SECONDS = 75.0
 STOP_SECONDS = 10.0
 BACKLOG = 1_024
@@ -27,6 +34,7 @@ class Listener:
             app,
             auto_decompress=False,
             access_log=None,
+            logger=_ServerLog(Bucket(MALFORMED_LOGGED, app[CLOCK])),
             keepalive_timeout=KEEPALIVE_SECONDS,
             shutdown_timeout=STOP_SECONDS,
             handler_cancellation=False,
@@ -65,6 +73,22 @@ class Listener:
         if handler in self._silent:
             self._silent.discard(handler)
             handler.force_close()
+
+
+class _ServerLog(logging.LoggerAdapter[logging.Logger]):
+    """The HTTP server's own log: what is no HTTP becomes one line without a trace, and without the bytes, which may hold a token."""
+
+    def __init__(self, rate: Bucket) -> None:
+        super().__init__(logging.getLogger("aiohttp.server"), {})
+        self._rate = rate
+
+    def exception(self, msg: object, *args: object, exc_info: Any = True, **more: Any) -> None:
+        if not isinstance(exc_info, HttpProcessingError):
+            super().exception(msg, *args, exc_info=exc_info, **more)
+            return
+        peer = str(args[0]) if args else ""
+        if self._rate.take(peer) == 0:
+            log.info("request_malformed", reason=type(exc_info).__name__, peer=peer)
 
 
 def make_tls(settings: CollectorSettings) -> ssl.SSLContext:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import structlog
 import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -165,6 +166,18 @@ def test_connection_that_sends_no_headers_is_closed_and_one_that_did_stays(tmp_p
             assert silent.recv(65_536) == b""
             kept.sendall(request)
             assert kept.recv(65_536).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("sent", [b"GET / HTTP/9.9\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer hunter2\0\r\n\r\n"])
+def test_what_is_no_http_is_one_line_of_log_without_its_bytes(served: Served, caplog: pytest.LogCaptureFixture, sent: bytes) -> None:
+    address = ("127.0.0.1", served.port)
+    with structlog.testing.capture_logs() as events, socket.create_connection(address, timeout=20) as connection:
+        connection.sendall(sent)
+        answered = b"".join(iter(lambda: connection.recv(4_096), b""))
+    assert answered.startswith(b"HTTP/1.0 400 ")
+    (line,) = [each for each in events if each["event"] == "request_malformed"]
+    assert (line["peer"], "hunter2" in str(events)) == ("127.0.0.1", False)
+    assert [each for each in caplog.records if each.name.startswith("aiohttp")] == []
 
 
 def test_refused_reports_are_counted_by_their_reason(served: Served) -> None:
