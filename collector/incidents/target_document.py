@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 
 from collector.incidents.incident import Incident
-from collector.incidents.secret import check_reference, read_secret
 from collector.incidents.selection import Selection, parse_selection, selects
 from muster.document import MAXIMUM_BYTES, error_at, parse_document, parse_yaml, suggest
 from muster.errors import ConfigurationError, DocumentError
 from muster.ports import Target
+from muster.secret import check_reference, read_secret
 
 _OWN_FIELDS: list[tuple[str, Any, Any]] = [
     ("secret", str | list[str], msgspec.field(default_factory=list)),
@@ -43,7 +43,7 @@ class ConfiguredTarget:
 
     def read_secrets(self) -> list[bytes]:
         """The secrets as they are now, so that a mended file is used without a restart. Raises ConfigurationError."""
-        return [read_secret(reference) for reference in self.secret_references]
+        return [read_secret(reference).encode() for reference in self.secret_references]
 
 
 def load_targets(folder: Path, kinds: Mapping[str, Target]) -> list[ConfiguredTarget]:

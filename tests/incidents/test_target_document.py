@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 import exporters.incidents
-from collector.incidents.secret import read_secret
 from collector.incidents.selection import Term, parse_selection, selects
 from collector.incidents.target_document import load_targets, parse_target
 from muster.errors import ConfigurationError, DocumentError
 from muster.plugins import load_plugins
 from muster.ports import CiRef, Target
+from muster.secret import read_secret
 from tests.incidents.test_lifecycle import T0, Register, condition
 
 KINDS = load_plugins(exporters.incidents, "TARGET", Target)
@@ -66,7 +66,7 @@ def test_folder_is_loaded_whole_or_refused_whole(tmp_path: Path) -> None:
 def test_secrets_are_read_by_reference_and_never_shown(tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(b"hidden\n")
     environment = {"KEY": "hidden", "CREDENTIALS_DIRECTORY": str(tmp_path)}
-    assert [read_secret(each, environment) for each in (f"file:{tmp_path}/key", "env:KEY", "systemd-credential:key")] == [b"hidden"] * 3
+    assert [read_secret(each, environment) for each in (f"file:{tmp_path}/key", "env:KEY", "systemd-credential:key")] == ["hidden"] * 3
     for wrong in (f"file:{tmp_path}/absent", "env:ABSENT", "systemd-credential:absent", "hidden", "vault:x"):
         with pytest.raises(ConfigurationError):
             read_secret(wrong, environment)
