@@ -6,20 +6,23 @@ An observation that is not repeated in time becomes unknown from when the next w
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import insert, select, update
 
 from collector.check_timeline import proves_life
 from collector.store.ci import load_cis
 from collector.store.delivery import Delivery
 from collector.store.edit import Edit
 from collector.store.endpoint import find_endpoints
+from collector.store.late_state import REPORTED_LATE, fill_unknown
 from collector.store.schema import check_state, ci, transition
+from collector.store.silence import Silences, holds_ms
 from collector.store.source_record import load_refs
 from collector.store.statement import parts, update_rows
+from collector.store.stored_check import CHECKS_OF_SOURCE, SELECT_CHECK, StoredCheck, write_transitions
 from muster.errors import InputError
 from muster.model.state import State
 from muster.wire.codec import decode_state
@@ -31,39 +34,14 @@ _WINDOW = 0b111  # the last three observations
 _RANK: Mapping[State, int] = {"unknown": -1, "down": 0, "degraded": 1, "up": 2}
 
 
-class StoredCheck(msgspec.Struct):
-    """A row of `check_state`; `state` is the confirmed one. `id` 0: not stored yet."""
-
-    id: int
-    ci_id: str
-    check_name: str
-    source_id: int
-    state: State
-    since_at: int
-    last_at: int
-    interval_seconds: int
-    reason: str = ""
-    failures: int = 0
-    first_failure_at: int | None = None
-    expires_at: int | None = None
-
-
-_SELECT = select(*(check_state.c[name] for name in StoredCheck.__struct_fields__))
-# Built once: every report with a state asks it.
-_OF_SOURCE = _SELECT.where(check_state.c.source_id == bindparam("source"), check_state.c.ci_id.in_(bindparam("cis", expanding=True)))
-
-
 class _Work(msgspec.Struct):
-    """Checks by (CI, check), and the transitions to write: (check, instant, state, reason)."""
+    """Checks by (CI, check), the transitions to write: (check, instant, state, reason), and what came late: (check, instant, state)."""
 
     source_id: int
+    silences: Silences
     checks: dict[tuple[str, str], StoredCheck]
     transitions: list[tuple[StoredCheck, int, State, str]]
-
-
-def holds_ms(interval_seconds: int) -> int:
-    """How long an observation is evidence: three intervals, and a minute more than one."""
-    return max(3 * interval_seconds, interval_seconds + 60) * 1000
+    late: list[tuple[StoredCheck, int, State]]
 
 
 def take_states(edit: Edit, delivery: Delivery) -> set[str]:
@@ -74,13 +52,13 @@ def take_states(edit: Edit, delivery: Delivery) -> set[str]:
     subjects = _find_subjects(edit, delivery, told)
     named = [(path, ci_id, state) for path, state in told if (ci_id := subjects.get(path)) is not None]
     checks = _load(edit, delivery.source.id, {ci_id for _, ci_id, _ in named})
-    work = _Work(delivery.source.id, checks, [])
+    work = _Work(delivery.source.id, Silences(edit), checks, [], [])
     touched: dict[int, StoredCheck] = {}
     for _, ci_id, state in sorted(named, key=lambda each: delivery.correct(int(each[2].at))):
         check = _observe(work, ci_id, state, delivery.correct(int(state.at)))
         touched[id(check)] = check
     _save(edit, work, list(touched.values()))
-    changed = {check.ci_id for check, *_ in work.transitions}
+    changed = {check.ci_id for check, *_ in work.transitions} | {check.ci_id for check, *_ in work.late}
     update_operation(edit, changed)
     return changed
 
@@ -119,7 +97,7 @@ def _find_subjects(edit: Edit, delivery: Delivery, told: Sequence[tuple[str, Sta
 def _load(edit: Edit, source_id: int, ci_ids: Collection[str]) -> dict[tuple[str, str], StoredCheck]:
     found: dict[tuple[str, str], StoredCheck] = {}
     for part in parts(sorted(ci_ids)):
-        for row in edit.connection.execute(_OF_SOURCE, {"source": source_id, "cis": part}):
+        for row in edit.connection.execute(CHECKS_OF_SOURCE, {"source": source_id, "cis": part}):
             found[row.ci_id, row.check_name] = StoredCheck(*row)
     return found
 
@@ -132,8 +110,8 @@ def _observe(work: _Work, ci_id: str, told: StateReport, at: int) -> StoredCheck
     elif at <= check.last_at:
         _fill(work, check, told.state, at)
         return check
-    elif at > check.last_at + holds_ms(check.interval_seconds) and check.state != "unknown":
-        _become(work, check, "unknown", check.last_at + check.interval_seconds * 1000, "no observation")
+    else:
+        _hear_again(work, check, at)
     is_down = told.state == "down"
     if is_down and not check.failures & (_WINDOW >> 1):
         check.first_failure_at = at
@@ -150,6 +128,18 @@ def _observe(work: _Work, ci_id: str, told: StateReport, at: int) -> StoredCheck
     return check
 
 
+def _hear_again(work: _Work, check: StoredCheck, at: int) -> None:
+    """The time since the last observation is unknown where that is no evidence any more, and known where it only seemed so."""
+    silence = work.silences.between(check.last_at, check.interval_seconds, at)
+    if check.state != "unknown" and silence is not None:
+        _become(work, check, "unknown", max(silence.at, check.since_at), silence.reason)
+        check.failures, check.first_failure_at = 0, None
+    elif check.state == "unknown" and silence is None and check.since_at == check.last_at + check.interval_seconds * 1000:
+        before = work.silences.state_before(check.ci_id, check.check_name, check.source_id, check.since_at)
+        if before is not None:
+            _become(work, check, before, check.since_at, REPORTED_LATE)
+
+
 def _become(work: _Work, check: StoredCheck, state: State, at: int, reason: str) -> None:
     check.state, check.since_at = state, at
     work.transitions.append((check, at, state, reason))
@@ -158,7 +148,7 @@ def _become(work: _Work, check: StoredCheck, state: State, at: int, reason: str)
 def _fill(work: _Work, check: StoredCheck, state: State, at: int) -> None:
     """A late observation fills unknown time before what is known; of known time it changes nothing."""
     if at < check.last_at and state != "unknown" and check.since_at > at:
-        work.transitions.append((check, at, state, "late"))
+        work.late.append((check, at, state))
 
 
 def _save(edit: Edit, work: _Work, checks: Sequence[StoredCheck]) -> None:
@@ -170,54 +160,7 @@ def _save(edit: Edit, work: _Work, checks: Sequence[StoredCheck]) -> None:
         for each, row_id in zip(new, edit.connection.execute(statement, rows).scalars(), strict=True):
             each.id = row_id
     update_rows(edit.connection, check_state, [msgspec.structs.asdict(each) for each in known])
-    late = [entry for entry in work.transitions if entry[3] == "late"]
-    current = [entry for entry in work.transitions if entry[3] != "late"]
-    write_transitions(edit, [*_within_unknown(edit, late), *((check, at, state, reason) for check, at, state, reason in current)])
-
-
-def write_transitions(edit: Edit, entries: Iterable[tuple[StoredCheck, int, State, str]]) -> None:
-    """Add to the record of what was when."""
-    rows = [
-        {
-            "ci_id": check.ci_id,
-            "check_name": check.check_name,
-            "source_id": check.source_id,
-            "at": at,
-            "state": state,
-            "reason": reason,
-            "known_from": edit.now,
-        }
-        for check, at, state, reason in entries
-    ]
-    if rows:
-        edit.connection.execute(insert(transition), rows)
-
-
-def _within_unknown(edit: Edit, late: Sequence[tuple[StoredCheck, int, State, str]]) -> list[tuple[StoredCheck, int, State, str]]:
-    """Of late observations those at instants of which nothing was known, each until its successor was due or the next thing known."""
-    found: list[tuple[StoredCheck, int, State, str]] = []
-    for check in {id(entry[0]): entry[0] for entry in late}.values():
-        is_it = (transition.c.ci_id == check.ci_id) & (transition.c.check_name == check.check_name) & (transition.c.source_id == check.source_id)
-        query = select(transition.c.at, transition.c.state).where(is_it).order_by(transition.c.at, transition.c.known_from, transition.c.id)
-        known: dict[int, State] = {row.at: row.state for row in edit.connection.execute(query)}
-        for at, state in _confirmed(sorted((entry[1], entry[2]) for entry in late if entry[0] is check)):
-            before = max((each for each in known if each <= at), default=None)
-            if before is not None and known[before] != "unknown":
-                continue
-            due_at = at + check.interval_seconds * 1000
-            following = min((each for each in known if each > at), default=due_at)
-            found.append((check, at, state, "reported late"))
-            known[at] = state
-            if due_at < following:
-                found.append((check, due_at, "unknown", "no observation"))
-                known[due_at] = "unknown"
-    return found
-
-
-def _confirmed(told: Sequence[tuple[int, State]]) -> list[tuple[int, State]]:
-    """Late observations without a down that neither its predecessor nor its successor confirms."""
-    downs = [state == "down" for _, state in told]
-    return [entry for at, entry in enumerate(told) if not downs[at] or any(downs[max(0, at - 1) : at] + downs[at + 1 : at + 2])]
+    write_transitions(edit, [*fill_unknown(edit, work.silences, work.late), *work.transitions])
 
 
 def update_operation(edit: Edit, ci_ids: Collection[str]) -> None:
@@ -226,7 +169,7 @@ def update_operation(edit: Edit, ci_ids: Collection[str]) -> None:
     cis = load_cis(edit.connection, ci_ids)
     checks: dict[str, list[StoredCheck]] = {}
     for part in parts(sorted(cis)):
-        for row in edit.connection.execute(_SELECT.where(check_state.c.ci_id.in_(part))):
+        for row in edit.connection.execute(SELECT_CHECK.where(check_state.c.ci_id.in_(part))):
             checks.setdefault(row.ci_id, []).append(StoredCheck(*row))
     for each in cis.values():
         operation = _operation_of(edit, each.ci_class, checks.get(each.id, []))
@@ -251,14 +194,15 @@ def _now(edit: Edit, check: StoredCheck) -> State:
 
 def expire_checks(edit: Edit, limit: int) -> set[str]:
     """Checks whose last observation no longer holds: unknown from when the next was due; the CIs touched."""
-    due = _SELECT.where(check_state.c.expires_at <= edit.now).order_by(check_state.c.expires_at).limit(limit)
+    due = SELECT_CHECK.where(check_state.c.expires_at <= edit.now).order_by(check_state.c.expires_at).limit(limit)
     checks = [StoredCheck(*row) for row in edit.connection.execute(due)]
     entries: list[tuple[StoredCheck, int, State, str]] = []
+    silences = Silences(edit)
     for each in checks:
-        due_at = each.last_at + each.interval_seconds * 1000
-        if each.state != "unknown":
-            entries.append((each, max(due_at, each.since_at), "unknown", "no observation"))
-            each.state, each.since_at = "unknown", max(due_at, each.since_at)
+        silence = silences.between(each.last_at, each.interval_seconds, edit.now)
+        if each.state != "unknown" and silence is not None:
+            each.state, each.since_at = "unknown", max(silence.at, each.since_at)
+            entries.append((each, each.since_at, "unknown", silence.reason))
         each.expires_at, each.failures, each.first_failure_at = None, 0, None
     columns = ("id", "state", "since_at", "expires_at", "failures", "first_failure_at")
     update_rows(edit.connection, check_state, [{name: getattr(each, name) for name in columns} for each in checks])
@@ -274,7 +218,7 @@ def move_checks(edit: Edit, moved: Mapping[str, str]) -> None:
         edit.connection.execute(update(transition).where(transition.c.ci_id == gone).values(ci_id=survivor))
         kept = select(check_state.c.check_name, check_state.c.source_id).where(check_state.c.ci_id == survivor)
         held = {(row.check_name, row.source_id) for row in edit.connection.execute(kept)}
-        for row in edit.connection.execute(_SELECT.where(check_state.c.ci_id == gone)).all():
+        for row in edit.connection.execute(SELECT_CHECK.where(check_state.c.ci_id == gone)).all():
             if (row.check_name, row.source_id) in held:
                 edit.connection.execute(check_state.delete().where(check_state.c.id == row.id))
             else:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
-from collector.store.schema import check_state, ci, transition
+from collector.check_timeline import join_equal
+from collector.store.schema import check_state, ci, collector_liveness, transition
 from muster.wire.report import Endpoint, StateReport
 from tests.store.sender import START, Estate, section
 from tests.store.test_ingest import HOST
@@ -30,6 +31,18 @@ def transitions(estate: Estate) -> list[tuple[float, str]]:
     """By instant in minutes, as readers count them."""
     query = select(transition.c.at, transition.c.state).order_by(transition.c.at, transition.c.known_from, transition.c.id)
     return [((at - START) / MINUTE, state) for at, state in estate.rows(query)]
+
+
+def timeline(estate: Estate) -> list[tuple[float, str]]:
+    """What they say together: the last word on an instant counts, equal states join."""
+    return list(join_equal(transitions(estate)))  # type: ignore[arg-type, type-var]  # minutes, and states as text
+
+
+def collector_ran(estate: Estate, *runs: tuple[float, float]) -> None:
+    with estate.database.begin() as connection:
+        for since, until in runs:
+            started_at, last_at = (START + round(each * MINUTE) for each in (since, until))
+            connection.execute(insert(collector_liveness).values(started_at=started_at, last_at=last_at))
 
 
 def operation(estate: Estate) -> str:
@@ -91,18 +104,16 @@ def test_late_observations_fill_what_was_unknown(host: Estate) -> None:
     told(host, (1, "up"))
     told(host, (10, "up"))
     told(host, (3, "up"), (4, "up"), (5, "up"), now=11)
-    # The minute between 2 and 3 stays without evidence, and so does the time after 6.
-    assert transitions(host) == [
-        (1, "up"),
-        (2, "unknown"),
-        (3, "up"),
-        (4, "unknown"),
-        (4, "up"),
-        (5, "unknown"),
-        (5, "up"),
-        (6, "unknown"),
-        (10, "up"),
-    ]
+    # As if they had come in time: the word of 1 holds until that of 3, and that of 5 until the next was due.
+    assert timeline(host) == [(1, "up"), (6, "unknown"), (10, "up")]
+
+
+def test_late_word_that_came_early_holds_until_its_own_successor_was_due(host: Estate) -> None:
+    told(host, (1, "up"))
+    told(host, (10, "up"))
+    for at in (3, 3.9):
+        told(host, (at, "up"), now=11)
+    assert timeline(host) == [(1, "up"), (4.9, "unknown"), (10, "up")]
 
 
 def test_late_observations_do_not_touch_what_is_known(host: Estate) -> None:
@@ -142,3 +153,50 @@ def test_the_best_proof_of_life_counts(host: Estate) -> None:
 def test_the_observation_in_the_future_is_of_now(host: Estate) -> None:
     told(host, (500, "up"), now=2)
     assert transitions(host) == [(2, "up")]
+
+
+def test_what_a_source_kept_while_the_collector_was_down_leaves_no_unknown(host: Estate) -> None:
+    collector_ran(host, (0, 1.1), (21, 30))
+    told(host, (1, "up"))
+    host.sweep(21)
+    assert timeline(host) == [(1, "up"), (2, "unknown")]
+    for minute in range(2, 22):
+        told(host, (minute + 0.02 * (minute % 3), "up"), now=22)
+    assert timeline(host) == [(1, "up")]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_a_source_kept_fills_the_gap_after_its_newest_word_came_first(host: Estate, at_once: bool) -> None:
+    collector_ran(host, (0, 1.1), (21, 30))
+    told(host, (1, "up"))
+    told(host, (21, "up"))
+    assert timeline(host) == [(1, "up"), (2, "unknown"), (21, "up")]
+    kept = [(minute + 0.02 * (minute % 3 - 1), "up") for minute in range(2, 21)]  # a little early, a little late
+    for states in [kept] if at_once else [[each] for each in kept]:
+        told(host, *states, now=22)
+    assert timeline(host) == [(1, "up")]
+
+
+def test_outage_that_a_source_kept_is_downtime_where_it_was(host: Estate) -> None:
+    collector_ran(host, (0, 1.1), (21, 30))
+    told(host, (1, "up"))
+    host.sweep(21)
+    told(host, *[(minute, "down" if 5 <= minute < 9 else "up") for minute in range(2, 22)], now=22)
+    assert timeline(host) == [(1, "up"), (5, "down"), (9, "up")]
+
+
+def test_time_in_which_no_collector_ran_is_unknown_though_the_last_word_would_hold(host: Estate) -> None:
+    told(host, (1, "up"))
+    told(host, (3.9, "up"))
+    assert timeline(host) == [(1, "up")]
+    told(host, (5, "down"), (6, "down"))
+    collector_ran(host, (0, 6.1), (8.5, 30))
+    told(host, (8.8, "down"), (9.8, "down"))
+    assert timeline(host) == [(1, "up"), (5, "down"), (7, "unknown"), (8.8, "down")]
+    assert host.rows(select(transition.c.reason).where(transition.c.state == "unknown")) == [("collector_gap",)]
+
+
+def test_late_word_before_anything_known_does_not_hold_for_ever(host: Estate) -> None:
+    told(host, (10, "down"))
+    told(host, (3, "up"), now=11)
+    assert timeline(host) == [(3, "up"), (4, "unknown")]
