@@ -1,6 +1,6 @@
 """YAML documents that people write: decoded strictly into structs, refused with file, line and a suggestion.
 
-Used for services.d, rules.d, discovery.d, targets.d and changes.d. Not for TOML settings of processes (`muster/config.py`).
+Used for services.d, targets.d, discovery.d, credentials.d and device profiles. Not for TOML settings of processes (`muster/config.py`).
 """
 
 from __future__ import annotations

@@ -130,4 +130,4 @@ def _check_not_last(connection: Connection, name: str) -> None:
 
 def _change(connection: Connection, name: str, **values: object) -> None:
     if connection.execute(update(account).where(account.c.name == name).values(**values)).rowcount == 0:
-        raise NotFoundError(f"no account {quote(name)}; see `muster account list`")
+        raise NotFoundError(f"no account {quote(name)}; see `muster user list`")

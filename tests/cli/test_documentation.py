@@ -13,6 +13,7 @@ from muster.__main__ import PROCESSES
 from muster.cli import output
 from muster.cli.app import add_nouns, app
 from tests.conftest import ROOT
+from tests.test_architecture import PACKAGES
 
 PAGE = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
 
@@ -38,6 +39,14 @@ def test_page_holds_every_command_and_no_other(commands: dict[str, Any]) -> None
     named = {" ".join(found) for found in re.findall(r"`muster ([a-z]+) ([a-z]+)[ `]", table)}
     named |= set(re.findall(r"`muster ([a-z]+)`", table))
     assert named == {*commands, *PROCESSES}
+
+
+def test_every_command_that_a_message_or_page_names_exists(commands: dict[str, Any]) -> None:
+    texts = [*(file for package in PACKAGES for file in (ROOT / package).rglob("*.py")), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")]
+    named = {name for file in texts for name in re.findall(r"`muster ([a-z]+(?: [a-z]+)?)", file.read_text(encoding="utf-8"))}
+    known = {*commands, *(name.partition(" ")[0] for name in commands), *PROCESSES}
+    # A process takes arguments of its own, `enrol` among them; only the nouns have a second word.
+    assert {name for name in named if name not in known and name.partition(" ")[0] not in PROCESSES} == set()
 
 
 def test_every_command_and_parameter_says_what_it_is(commands: dict[str, Any]) -> None:

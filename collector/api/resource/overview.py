@@ -1,4 +1,4 @@
-"""The counts of everything, as the first page and `muster overview` show them."""
+"""The counts of everything, as the first page shows them."""
 
 from __future__ import annotations
 
