@@ -39,6 +39,12 @@ def test_systemd_finds_no_fault_in_the_unit(unit: Path, systemd_analyze: str, tm
     assert (done.returncode, ours) == (0, [])
 
 
+def test_what_reloads_on_a_hangup_is_reloaded_by_systemctl() -> None:
+    """The collector and discovery read their folders anew; the agent has none, and a hangup would end it."""
+    reloading = {unit.stem for unit in UNITS if "\nExecReload=/bin/kill -HUP $MAINPID\n" in unit.read_text(encoding="utf-8")}
+    assert reloading == {"muster-collector", "muster-discover"}
+
+
 def test_each_process_has_an_account_that_cannot_sign_in() -> None:
     lines = [line for line in (ROOT / "systemd/sysusers.d/muster.conf").read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     accounts = {line.split()[1] for line in lines}
