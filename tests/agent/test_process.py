@@ -20,6 +20,7 @@ from tests.agent.hosts import FOLDER, copy_tree, load_expected
 from tests.agent.running import Running, running, to_plain
 from tests.conftest import ROOT
 from tests.support.authority import make_authority
+from tests.support.chance import count_kills
 from tests.support.collector_double import CollectorDouble, serving
 from tests.support.server import free_port
 
@@ -147,7 +148,7 @@ def test_reports_wait_for_an_absent_collector_and_then_all_arrive(tmp_path: Path
             assert list(double.taken()[0].dropped) == []
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(count_kills(3)))
 def test_a_kill_loses_no_report_and_doubles_none(tmp_path: Path, recorded: Path, seed: int) -> None:
     """Killed at seeded instants and started again: sequences go on, and each arrives once."""
     with serving() as double:

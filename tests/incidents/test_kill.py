@@ -15,12 +15,14 @@ from sqlalchemy import Engine, func, select
 from collector.store.schema import delivery
 from tests.conftest import ROOT
 from tests.incidents.sample import SECRET, condition, evaluate, webhook
+from tests.support.chance import SEED, count_kills
 from tests.support.server import eventually
 from tests.support.webhook_receiver import Answer, running_receiver
 
-INCIDENTS = 60
-KILLS = int(os.environ.get("MUSTER_SOAK_KILLS", "8"))
-SEED = 20_261_124
+KILLS = count_kills(8)
+MOST_BETWEEN_KILLS = 12
+# Three deliveries each: some are left to kill in at every kill.
+INCIDENTS = max(60, KILLS * MOST_BETWEEN_KILLS // 3)
 
 
 def test_kill_loses_nothing_and_keeps_the_order(engine: Engine) -> None:
@@ -38,7 +40,7 @@ def test_kill_loses_nothing_and_keeps_the_order(engine: Engine) -> None:
         for _ in range(KILLS):
             before = len(receiver.received)
             with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
-                wanted = before + chance.randint(1, 12)
+                wanted = before + chance.randint(1, MOST_BETWEEN_KILLS)
                 eventually(lambda wanted=wanted: len(receiver.received) >= wanted or delivered(engine) == 3 * INCIDENTS, what="some deliveries")  # type: ignore[misc]
                 process.send_signal(signal.SIGKILL)
         with subprocess.Popen(command, cwd=ROOT, env=environment) as process:

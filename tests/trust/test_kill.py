@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
@@ -13,10 +12,10 @@ from sqlalchemy import func, select
 
 from collector.store.engine import Database, open_database
 from collector.store.schema import chunk, report, source
+from tests.support.chance import SEED, count_kills
 from tests.trust.collector_process import CollectorProcess, now_ms, prepare_store, running_collector, send
 
-SEED = int(os.environ.get("MUSTER_SEED", "20261124"))
-KILLS = int(os.environ.get("MUSTER_KILLS", "5"))
+KILLS = count_kills(5)
 INSTANTS = 2  # of samples in a report
 SOURCES = ("web1", "web2", "web3")
 

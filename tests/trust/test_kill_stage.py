@@ -16,12 +16,12 @@ import pytest
 from collector.store.engine import Database, open_database
 from collector.store.migrate import migrate_database
 from tests.conftest import ROOT
+from tests.support.chance import SEED
 from tests.support.postgresql_server import engine_url
 from tests.trust.intake import STAGES
 from tests.trust.story import count_rows, load_sequences, make_line
 
 REPORTS = 20
-SEED = int(os.environ.get("MUSTER_SEED", "20261124"))
 ALL = list(range(1, REPORTS + 1))
 
 

@@ -17,6 +17,7 @@ from muster.errors import UnavailableError
 from muster.wire.compression import compress, inflate
 from muster.wire.spool import DroppedRange, Spool
 from tests.conftest import ROOT
+from tests.support.chance import count_kills
 from tests.support.server import eventually
 
 JSON = "application/json"
@@ -153,7 +154,7 @@ while True:
 """
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(count_kills(6)))
 def test_a_kill_loses_at_most_the_report_being_written(tmp_path: Path, seed: int) -> None:
     """Real processes and a real SIGKILL at a seeded instant; every sequence that was printed is there, whole."""
     log = tmp_path / "log"
