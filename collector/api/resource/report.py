@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import structlog
 from aiohttp import web
@@ -18,7 +18,7 @@ from collector.api.route import Resource, Route
 from collector.store import ingest
 from collector.store.source import Grant, parse_scope
 from collector.store.writer import QUEUE_LIMIT
-from muster.errors import InputError, UnavailableError
+from muster.errors import InputError, TooLargeError, UnavailableError
 from muster.wire.codec import decode_report, encode, is_json
 from muster.wire.compression import inflate
 from muster.wire.report import (
@@ -33,6 +33,7 @@ from muster.wire.report import (
 
 log = structlog.get_logger(__name__)
 INLINE_BYTES = 32_768  # decoding less than this costs less than handing it to a thread
+INLINE_INFLATED_BYTES = 262_144
 BURST_SECONDS = 5.0
 SHED_ABOVE = QUEUE_LIMIT * 9 // 10
 INFLATED_RATIO = 8  # what reports of inventories inflate to, measured on hosts' package lists
@@ -48,7 +49,7 @@ class Intake:
         self._held_bytes = 0
         self.rate = Bucket(Rate(settings.reports_per_second, settings.reports_per_second * BURST_SECONDS), app[CLOCK])
 
-    @contextmanager
+    @contextlib.contextmanager
     def hold(self, size: int) -> Iterator[None]:
         """Count a body of so many bytes while it is worked on. Raises UnavailableError where memory would not do."""
         if self._held_bytes + size > self._limit_bytes:
@@ -104,14 +105,15 @@ def _check_types(request: web.Request) -> tuple[str, str]:
 
 
 async def _decode(body: bytes, content_type: str, encoding: str) -> tuple[ReceivedReport, bytes]:
-    """The report and its body as it is kept: inflated. Large ones are decoded in a thread."""
-    if len(body) < INLINE_BYTES and not encoding:
-        return _decode_now(body, content_type, encoding)
-    return await asyncio.to_thread(_decode_now, body, content_type, encoding)
+    """The report and its body as it is kept: inflated. Large ones, also those that only inflate to much, are decoded in a thread."""
+    if len(body) < INLINE_BYTES:
+        with contextlib.suppress(TooLargeError):
+            return _decode_now(body, content_type, encoding, limit=INLINE_INFLATED_BYTES)
+    return await asyncio.to_thread(_decode_now, body, content_type, encoding, limit=MAXIMUM_INFLATED_BYTES)
 
 
-def _decode_now(body: bytes, content_type: str, encoding: str) -> tuple[ReceivedReport, bytes]:
-    plain = inflate(body, encoding, maximum_compressed_bytes=MAXIMUM_COMPRESSED_BYTES, maximum_inflated_bytes=MAXIMUM_INFLATED_BYTES)
+def _decode_now(body: bytes, content_type: str, encoding: str, *, limit: int) -> tuple[ReceivedReport, bytes]:
+    plain = inflate(body, encoding, maximum_compressed_bytes=MAXIMUM_COMPRESSED_BYTES, maximum_inflated_bytes=limit)
     return decode_report(plain, content_type), plain
 
 
