@@ -23,7 +23,7 @@ T = TypeVar("T", bound=Struct)
 MAXIMUM_BYTES = 1_048_576
 HIDDEN = "…"
 _LINE = re.compile(r"at line (\d+)")
-_AT = re.compile(r" - at `(?:key in )?(\$[^`]*)`$")
+_AT = re.compile(r" - at (?:`key` in )?`(\$[^`]*)`$")
 _TABLE = re.compile(r"^\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
@@ -122,7 +122,7 @@ def load_configuration(
     try:
         converted = msgspec.convert(values, kind, strict=True)
     except msgspec.ValidationError as error:
-        raise ConfigurationError(f"{program}: {error}") from None
+        raise ConfigurationError(str(error)) from None
     return Configuration(converted, origins, file, given)
 
 
@@ -166,7 +166,7 @@ def _parse_flags(
     given, rest = parser.parse_known_args(list(arguments))
     if rest:
         known = [option for action in parser._actions for option in action.option_strings]  # noqa: SLF001 -- argparse offers no list of its flags
-        raise ConfigurationError(f"{program}: unknown argument {quote(rest[0])}{_suggest(rest[0], known)}")
+        raise ConfigurationError(f"unknown argument {quote(rest[0])}{_suggest(rest[0], known)}")
     return given
 
 
@@ -218,24 +218,37 @@ def _parse_text(setting: Setting, text: Any, origin: str) -> Any:
         raise ConfigurationError(f"{origin}: {quote(hide_password(text))}: {error}") from None
 
 
-def _read_file(file: Path, kind: type[Struct]) -> tuple[dict[str, Any], dict[str, int]]:
-    """The file's values, and the line of each. Raises DocumentError."""
+def read_toml(file: Path) -> tuple[dict[str, Any], str]:
+    """The file's values and its text. Raises DocumentError."""
     try:
         with file.open("rb") as opened:
             content = opened.read(MAXIMUM_BYTES + 1)
         if len(content) > MAXIMUM_BYTES:
             raise DocumentError(f"larger than {MAXIMUM_BYTES} bytes; is this the right file?", file=str(file), line=1)
         text = content.decode("utf-8")
-        values = tomllib.loads(text)
+        return tomllib.loads(text), text
     except UnicodeDecodeError:
         raise DocumentError("not UTF-8 text; save the file as UTF-8", file=str(file), line=1) from None
     except tomllib.TOMLDecodeError as error:
         at = _LINE.search(str(error))
         raise DocumentError(f"not TOML: {error}", file=str(file), line=int(at.group(1)) if at else len(text.splitlines()) or 1) from None
+    except RecursionError:
+        raise DocumentError("not TOML that anybody means: nested too deeply", file=str(file), line=1) from None
     except OSError as error:
         raise DocumentError(f"cannot be read: {error.strerror}; check the path and its rights", file=str(file), line=1) from None
-    _check_keys(values, kind, (), text, str(file))
-    _check_types(values, kind, text, str(file))
+
+
+def check_table(values: Any, kind: type[Struct], text: str, file: Path, *, path: tuple[str, ...] = ()) -> None:
+    """Refuse what is no `kind` in the table that stands at `path` of the file's text. Raises DocumentError with its line and a suggestion."""
+    if isinstance(values, dict):
+        _check_keys(values, kind, path, text, str(file))
+    _check_types(values, kind, path, text, str(file))
+
+
+def _read_file(file: Path, kind: type[Struct]) -> tuple[dict[str, Any], dict[str, int]]:
+    """The file's values, and the line of each. Raises DocumentError."""
+    values, text = read_toml(file)
+    check_table(values, kind, text, file)
     return values, {name: find_key_line(text, (name,)) for name in values}
 
 
@@ -251,12 +264,12 @@ def _check_keys(values: Mapping[str, Any], kind: type[Struct], path: tuple[str, 
             _check_keys(value, setting.type, here, text, file)
 
 
-def _check_types(values: Mapping[str, Any], kind: type[Struct], text: str, file: str) -> None:
+def _check_types(values: Any, kind: type[Struct], above: tuple[str, ...], text: str, file: str) -> None:
     try:
         msgspec.convert(values, kind, strict=True)
     except msgspec.ValidationError as error:
         at = _AT.search(str(error))
         path = at.group(1) if at else "$"
-        names = tuple(re.sub(r"\[[^\]]*\]", "", part) for part in path.split(".")[1:])
+        names = (*above, *re.sub(r"\[[^\]]*\]", "", path).split(".")[1:])
         message = f"{'.'.join(names)}: {_AT.sub('', str(error))}" if names else str(error)
         raise DocumentError(message, file=file, line=find_key_line(text, names), path=path) from None

@@ -18,8 +18,9 @@ from muster.errors import DocumentError
 
 T = TypeVar("T")
 MAXIMUM_BYTES = 1_048_576
+MAXIMUM_VALUES = 200_000  # with each alias (`*name`) written out
 _UNKNOWN = re.compile(r"unknown field `([^`]+)`")
-_AT = re.compile(r" - at `(?:key in )?(\$[^`]*)`$")
+_AT = re.compile(r" - at (?:`key` in )?`(\$[^`]*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 
 
@@ -64,6 +65,7 @@ def parse_yaml(text: str, *, file: str) -> tuple[yaml.Node, Any]:
             if node is None:
                 raise DocumentError("the document is empty", file=file, line=1)
             _refuse_doubled_keys(node, file)
+            _count_values(node, file, {})
             return node, loader.construct_document(node)
         finally:
             loader.dispose()
@@ -128,6 +130,26 @@ def _refuse_doubled_keys(node: yaml.Node, file: str, seen: set[int] | None = Non
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:
             _refuse_doubled_keys(value, file, seen)
+
+
+def _count_values(node: yaml.Node, file: str, counts: dict[int, int]) -> int:
+    """How many values a node is with its aliases written out; refuses what holds itself, and what few lines make endless."""
+    known = counts.get(id(node))
+    line = node.start_mark.line + 1
+    if known == 0:
+        raise DocumentError("what stands here holds itself through an alias; write it out", file=file, line=line)
+    if known is not None:
+        return known
+    counts[id(node)] = 0  # under way
+    count = 1
+    if isinstance(node, yaml.MappingNode):
+        count += sum(_count_values(each, file, counts) for pair in node.value for each in pair)
+    elif isinstance(node, yaml.SequenceNode):
+        count += sum(_count_values(each, file, counts) for each in node.value)
+    if count > MAXIMUM_VALUES:
+        raise DocumentError(f"more than {MAXIMUM_VALUES} values, with its aliases written out; split the document", file=file, line=line)
+    counts[id(node)] = count
+    return count
 
 
 def _explain(message: str, node: yaml.Node, value: Any, kind: Any, file: str) -> DocumentError:

@@ -74,6 +74,7 @@ def test_lists_are_separated_by_commas_and_switches_have_a_no() -> None:
         ("[inner]\n\ndepth = true\n", 3, "inner.depth: Expected `int`, got `bool`"),
         ('name = "a"\nname = \n', 2, "not TOML"),
         ('zones = ["a", 7]\n', 1, "zones: Expected `str`, got `int`"),
+        ("zones = " + "[" * 50_000, 1, "nested too deeply"),
     ],
 )
 def test_fault_of_the_file_is_told_with_its_line(tmp_path: Path, text: str, line: int, said: str) -> None:

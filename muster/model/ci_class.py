@@ -5,15 +5,15 @@ The shipped files stand in `muster/model/classes/`; a site adds its own. Design:
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from muster.errors import ConfigurationError
+from muster.config import check_table, find_key_line, read_toml
+from muster.errors import ConfigurationError, DocumentError
 from muster.model.state import ControlLevel, Strength
 
 SHIPPED_CLASSES = Path(__file__).parent / "classes"
@@ -114,21 +114,55 @@ class ClassCatalogue:
 
 
 def load_catalogue(*folders: Path) -> ClassCatalogue:
-    """The shipped classes and those of the site's folders. Raises ConfigurationError with file (and line for TOML faults)."""
+    """The shipped classes and those of the site's folders. Raises DocumentError with file, line and a suggestion."""
     classes: dict[str, CiClass] = {}
+    places: dict[str, tuple[Path, str]] = {}
     for folder in (SHIPPED_CLASSES, *folders):
         for file in sorted(folder.glob("*.toml")):
-            classes.update(_read_file(file))
+            found, text = _read_file(file)
+            for name, each in found.items():
+                if name in places:
+                    message = f"class {name!r} is there already, in {places[name][0]}; name yours otherwise, perhaps with it as its parent"
+                    raise DocumentError(message, file=str(file), line=find_key_line(text, (name,)))
+                classes[name], places[name] = each, (file, text)
+    for name, (file, text) in places.items():
+        _check_parent(name, classes, file, text)
     return ClassCatalogue(classes)
 
 
-def _read_file(file: Path) -> dict[str, CiClass]:
+def _check_parent(name: str, classes: Mapping[str, CiClass], file: Path, text: str) -> None:
+    chain = [name]
+    while (parent := classes[chain[-1]].parent) is not None:
+        line = find_key_line(text, (name, "parent"))
+        if parent not in classes:
+            from muster.document import suggest  # only an error needs it
+
+            raise DocumentError(f"class {name!r}: unknown parent {parent!r}{suggest(parent, sorted(classes))}", file=str(file), line=line)
+        if parent in chain:
+            raise DocumentError(f"class {name!r}: its parents are a circle: {' > '.join([*chain, parent])}", file=str(file), line=line)
+        chain.append(parent)
+
+
+def _read_file(file: Path) -> tuple[dict[str, CiClass], str]:
+    document, text = read_toml(file)
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
         found = msgspec.convert(document, dict[str, CiClass], strict=True)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{file}: {error}") from None
-    return {name: msgspec.structs.replace(each, name=name) for name, each in found.items()}
+    except msgspec.ValidationError as error:
+        _explain(document, text, file)
+        raise DocumentError(str(error), file=str(file), line=1) from None
+    return {name: msgspec.structs.replace(each, name=name) for name, each in found.items()}, text
+
+
+def _explain(document: Mapping[str, Any], text: str, file: Path) -> None:
+    """Refuse the innermost table that is faulty. Raises DocumentError."""
+    for name, table in document.items():
+        if isinstance(table, dict):
+            attributes, rules = table.get("attributes"), table.get("identification")
+            for attribute, value in attributes.items() if isinstance(attributes, dict) else ():
+                check_table(value, Attribute, text, file, path=(name, "attributes", attribute))
+            for rule in rules if isinstance(rules, list) else ():
+                check_table(rule, IdentificationRule, text, file, path=(name, "identification"))
+        check_table(table, CiClass, text, file, path=(name,))
 
 
 def _resolve(name: str, classes: Mapping[str, CiClass], seen: tuple[str, ...] = ()) -> CiClass:

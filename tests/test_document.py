@@ -1,0 +1,40 @@
+"""YAML documents that no person wrote in earnest are refused with file and line, quickly."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import Struct
+
+from muster.document import parse_document
+from muster.errors import DocumentError
+
+
+class Node(Struct, forbid_unknown_fields=True):
+    name: str = ""
+    parts: list[Node] = []
+
+
+ALIASES = "parts:\n- &p0 {name: a}\n" + "".join(f"- &p{level} {{parts: [{', '.join([f'*p{level - 1}'] * 9)}]}}\n" for level in range(1, 12))
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("name: x\nparts: &p\n- {parts: *p}\n", 2, "holds itself"),
+        (ALIASES, 8, "with its aliases written out"),
+        ("name: " + "[" * 2_000, 1, "not YAML"),
+        ("name: x\n5: y\n", 1, "Expected `str`"),
+        ("name: x\nprts: []\n", 2, "did you mean 'parts'?"),
+    ],
+)
+def test_document_that_no_person_means_is_refused_with_its_line(text: str, line: int, said: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        parse_document(text, Node, file="x.yaml")
+    assert (caught.value.file, caught.value.line) == ("x.yaml", line)
+    assert said in caught.value.message
+    assert " - at " not in caught.value.message
+
+
+def test_alias_that_repeats_a_part_is_taken() -> None:
+    found = parse_document("parts:\n- &a {name: x}\n- *a\n", Node, file="x.yaml")
+    assert [each.name for each in found.parts] == ["x", "x"]
