@@ -36,10 +36,13 @@ class Evidence(Struct, frozen=True):
     last_at: int
     interval_ms: int
     reason: str = ""
+    expires_at: int | None = None
 
     @property
     def holds_ms(self) -> int:
-        """How long it is evidence: max(3 × interval, interval + 60 s)."""
+        """How long it is evidence: as noted when it was taken, else max(3 × interval, interval + 60 s)."""
+        if self.expires_at is not None:
+            return self.expires_at - self.last_at - 1
         return max(3 * self.interval_ms, self.interval_ms + 60_000)
 
 
@@ -122,15 +125,24 @@ def resolve_silence(words: Words, probes: Timeline, *, unprobed: State) -> Timel
     return join_equal((at, meaning(word, probe)) for at, word, probe in _beside(words, probes))
 
 
-def _beside(words: Words, probes: Timeline) -> Iterator[tuple[int, Word, State]]:
+def hush(words: Words, heartbeat: Words) -> Words:
+    """What an agent says of a part holds no longer than the agent is heard; before its first heartbeat, as it was said."""
+    beats: tuple[tuple[int, Word], ...] = ((-1, "up"), *heartbeat)
+    return join_equal((at, word if beat not in _UNHEARD or word in _UNHEARD else beat) for at, word, beat in _beside(words, beats))
+
+
+_UNHEARD = frozenset({"unknown", "silent"})
+
+
+def _beside(words: Words, others: Sequence[tuple[int, W]]) -> Iterator[tuple[int, Word, W]]:
     """Both at each instant at which one of them changes, from the first word on."""
-    instants = sorted({at for at, _ in words} | {at for at, _ in probes if words and at > words[0][0]})
-    by_word, by_probe = dict(words), dict(probes)
+    instants = sorted({at for at, _ in words} | {at for at, _ in others if words and at > words[0][0]})
+    by_word, by_other = dict(words), dict(others)
     word: Word = "unknown"
-    probe: State = next((state for at, state in reversed(probes) if words and at <= words[0][0]), "unknown")
+    other: W = next((each for at, each in reversed(others) if words and at <= words[0][0]), "unknown")  # type: ignore[arg-type]  # of every timeline
     for at in instants:
-        word, probe = by_word.get(at, word), by_probe.get(at, probe)
-        yield at, word, probe
+        word, other = by_word.get(at, word), by_other.get(at, other)
+        yield at, word, other
 
 
 def join_equal(entries: Iterable[tuple[int, W]]) -> tuple[tuple[int, W], ...]:

@@ -27,6 +27,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     absent_after_misses: Positive = 2
     absent_min_age_seconds: NotNegative = 300
+    evidence_grace_seconds: NotNegative = 60
     fresh_for_days: Annotated[float, Meta(gt=0)] | None = None
     fresh_for_intervals: Annotated[float, Meta(gt=0)] = 3.0
     mass_loss_ratio: Ratio = 0.3
@@ -42,6 +43,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     reopen_within_seconds: NotNegative = DAY_SECONDS
     precedence: tuple[str, ...] = DEFAULT_PRECEDENCE
     precedence_by_attribute: dict[str, tuple[str, ...]] = {}
+
+    def evidence_for_ms(self, interval_seconds: int) -> int:
+        """How long the observation of a state is evidence: three intervals, and at least a grace more than one."""
+        return max(3 * interval_seconds, interval_seconds + self.evidence_grace_seconds) * 1000
 
     def fresh_for_ms(self, interval_seconds: int) -> int:
         """How long an observation of a section with this interval stays fresh. Raises ConfigurationError for an interval below 1."""

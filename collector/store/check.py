@@ -19,7 +19,7 @@ from collector.store.edit import Edit
 from collector.store.endpoint import find_endpoints
 from collector.store.late_state import REPORTED_LATE, fill_unknown
 from collector.store.schema import check_state, ci, transition
-from collector.store.silence import Silences, holds_ms
+from collector.store.silence import Silences
 from collector.store.source_record import load_refs
 from collector.store.statement import parts, update_rows
 from collector.store.stored_check import CHECKS_OF_SOURCE, SELECT_CHECK, StoredCheck, write_transitions
@@ -124,7 +124,7 @@ def _observe(work: _Work, ci_id: str, told: StateReport, at: int) -> StoredCheck
     elif check.failures.bit_count() >= CONFIRMING_FAILURES and check.state != "down":
         _become(work, check, "down", check.first_failure_at or at, told.reason)
     check.last_at, check.interval_seconds, check.reason = at, told.interval_seconds, told.reason
-    check.expires_at = at + holds_ms(told.interval_seconds) + 1
+    check.expires_at = at + work.silences.holds_ms(told.interval_seconds) + 1
     return check
 
 

@@ -23,6 +23,7 @@ from collector.check_timeline import (
     combine_all,
     combine_best,
     expire,
+    hush,
     join_equal,
     proves_life,
     resolve_silence,
@@ -78,7 +79,7 @@ def load_timelines(connection: Connection, keys: Collection[LeafKey], *, since: 
         of_ci.mark = max(of_ci.mark, row.id)
     for part in _parts(cis):
         for row in connection.execute(select(check_state).where(check_state.c.ci_id.in_(part), _names(check_state.c.check_name, checks))):
-            evidence = Evidence(row.state, row.last_at, row.interval_seconds * 1000, row.reason)
+            evidence = Evidence(row.state, row.last_at, row.interval_seconds * 1000, row.reason, row.expires_at)
             told[row.ci_id].evidence.setdefault(row.check_name, {})[row.source_id] = evidence
     gaps = [(each.start_at, each.end_at) for each in load_gaps(connection, since, now + 1)]
     found = {(ci_id, names): _of_component(_Hearing(told[ci_id], told[hosts.get(ci_id, ci_id)], gaps, now), names) for ci_id, names in wanted}
@@ -92,11 +93,6 @@ def _load_hosts(connection: Connection, cis: Sequence[str]) -> dict[str, str]:
         query = select(ci.c.id, ci.c.owner_ci_id).where(ci.c.id.in_(part), ci.c.owner_ci_id.is_not(None))
         hosts.update((row.id, row.owner_ci_id) for row in connection.execute(query))
     return hosts
-
-
-def newest_transition(connection: Connection) -> int:
-    """A number that rises whenever any state changes; 0 where there is none."""
-    return int(connection.execute(select(func.coalesce(func.max(transition.c.id), 0))).scalar_one())
 
 
 def _of_component(hearing: _Hearing, names: Sequence[str]) -> ComponentTimeline | None:
@@ -135,9 +131,9 @@ def _hear(hearing: _Hearing, check: str) -> Words:
         return join_equal((at, state) for at, state, _ in combined)
     agents = hearing.agents()
     parts = [
-        _follow(hearing, entries, hearing.told.evidence.get(name, {}).get(source_id or 0), is_agent=source_id in agents)
+        _follow_agent(hearing, name, source_id) if source_id in agents else _follow(hearing, hearing.told, name, source_id)
         for name in _constituents(hearing.told.entries, check)
-        for source_id, entries in hearing.told.entries[name].items()
+        for source_id in hearing.told.entries[name]
     ]
     return combine_best(parts) if parts else ()
 
@@ -146,19 +142,31 @@ def _probe(hearing: _Hearing) -> Timeline:
     """What others than its agent say of whether the host answers."""
     agents, host = hearing.agents(), hearing.host
     parts = [
-        _follow(hearing, entries, host.evidence.get(name, {}).get(source_id or 0), is_agent=False)
+        _follow(hearing, host, name, source_id)
         for name in _constituents(host.entries, REACHABILITY)
-        for source_id, entries in host.entries[name].items()
+        for source_id in host.entries[name]
         if source_id not in agents
     ]
     return resolve_silence(combine_best(parts), (), unprobed="unknown")
 
 
-def _follow(hearing: _Hearing, entries: Sequence[tuple[int, State, bool]], evidence: Evidence | None, *, is_agent: bool) -> Words:
+def _follow_agent(hearing: _Hearing, name: str, source_id: int | None) -> Words:
+    """The word of an agent, which of a part holds no longer than its heartbeat."""
+    words = _spare(hearing, hearing.told, name, source_id)
+    return words if proves_life(name) else hush(words, _spare(hearing, hearing.host, HEARTBEAT, source_id))
+
+
+def _spare(hearing: _Hearing, told: _Told, name: str, source_id: int | None) -> Words:
+    words = _follow(hearing, told, name, source_id, lost="silent")
+    evidence = told.evidence.get(name, {}).get(source_id or 0)
+    return words if evidence is None else spare_gaps(words, hearing.gaps, evidence, hearing.now)
+
+
+def _follow(hearing: _Hearing, told: _Told, name: str, source_id: int | None, *, lost: Word = "unknown") -> Words:
     """The word of one source. One that watches from elsewhere and falls silent says nothing of what it watched."""
-    lost: Word = "silent" if is_agent else "unknown"
-    words = expire(join_equal((at, lost if is_lost else state) for at, state, is_lost in entries), evidence, hearing.now, word=lost)
-    return words if evidence is None or not is_agent else spare_gaps(words, hearing.gaps, evidence, hearing.now)
+    entries = told.entries.get(name, {}).get(source_id, [])
+    evidence = told.evidence.get(name, {}).get(source_id or 0)
+    return expire(join_equal((at, lost if is_lost else state) for at, state, is_lost in entries), evidence, hearing.now, word=lost)
 
 
 def _constituents(recorded: Collection[str], check: str) -> list[str]:

@@ -22,11 +22,6 @@ class Silence(NamedTuple):
     reason: str
 
 
-def holds_ms(interval_seconds: int) -> int:
-    """How long an observation is evidence: three intervals, and a minute more than one."""
-    return max(3 * interval_seconds, interval_seconds + 60) * 1000
-
-
 class Silences:
     """Finds silence between observations. The collector's own gaps are read once, when a word is more than one interval late."""
 
@@ -37,6 +32,10 @@ class Silences:
     def _gaps(self) -> Sequence[Gap]:
         return load_gaps(self._edit.connection, 0, self._edit.now + 1)
 
+    def holds_ms(self, interval_seconds: int) -> int:
+        """How long an observation is evidence while the collector listens."""
+        return self._edit.context.settings.evidence_for_ms(interval_seconds)
+
     def between(self, last_at: int, interval_seconds: int, next_at: int) -> Silence | None:
         """The silence between two successive observations; None where the first is evidence until the second.
 
@@ -46,7 +45,7 @@ class Silences:
         if next_at <= due_at + interval_seconds * 1000:
             return None
         gap = next((each for each in self._gaps if each.start_at < next_at and due_at < each.end_at), None)
-        if next_at > last_at + holds_ms(interval_seconds):
+        if next_at > last_at + self.holds_ms(interval_seconds):
             return Silence(due_at, NO_OBSERVATION if gap is None else COLLECTOR_GAP)
         return None if gap is None else Silence(max(due_at, gap.start_at), COLLECTOR_GAP)
 

@@ -80,12 +80,13 @@ class Site:
         self.processes[name] = Process(name, running, log)
         return self.processes[name]
 
-    def start_collector(self) -> None:
-        """Returns when it is ready."""
+    def start_collector(self, *arguments: str) -> None:
+        """Returns when it is ready. `arguments`: further flags."""
         process = self.start(
             "collector", "--listen", f"127.0.0.1:{self.port}", "--database", self.database, "--state-directory", str(self.folder / "collector"),
             "--services-directory", str(self.folder / "services.d"), "--targets-directory", str(self.folder / "targets.d"),
             "--webhooks-to-loopback", "--incident-clear-seconds", "1", "--evaluation-seconds", "1", "--sweep-seconds", "1", "--log-format", "json",
+            *arguments,
         )  # fmt: skip
 
         def is_ready() -> bool:

@@ -131,6 +131,21 @@ async def test_strict_and_lenient_agreement_see_the_same_component_each_in_its_w
     assert (estate.record().state, estate.record("strict").state) == ("unknown", "down")
 
 
+async def test_what_an_agent_says_of_a_part_holds_no_longer_than_its_heartbeat(estate: Estate) -> None:
+    host_with_unit(estate)
+    estate.apply(UNIT)
+    for _ in range(20):
+        estate.clock.advance(seconds=15)
+        estate.observe("web-1", "up", check="agent_heartbeat", interval=15, source=AGENT)
+        estate.observe("nginx.service", "up", check="systemd_unit", interval=600, source=AGENT)
+    evaluation = estate.evaluation()
+    estate.clock.advance(seconds=76)
+    assert (await evaluation.evaluate(), estate.record().state, estate.record().since_at) == ([], "unknown", DUE)
+    estate.observe("web-1", "up", check="agent_heartbeat", interval=15, source=AGENT)
+    await evaluation.evaluate()
+    assert estate.record().state == "up"
+
+
 words = st.lists(st.tuples(st.integers(0, 60), st.sampled_from(["up", "degraded", "down", "unknown", "silent"])), max_size=8)
 probes = st.lists(st.tuples(st.integers(0, 60), st.sampled_from(["up", "degraded", "down", "unknown"])), max_size=8)
 MEANING = {"down": "down", "up": "unknown", "degraded": "unknown"}
