@@ -112,10 +112,6 @@ class Duties:
         self._held: lease.Lease | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
-    @property
-    def is_leading(self) -> bool:
-        return self._held is not None
-
     async def run(self) -> None:
         """Take or keep the lease until cancelled; give it up at the end."""
         try:

@@ -267,14 +267,6 @@ class SourceView(Struct, frozen=True):
     samples_dropped_total: int = 0
 
 
-class FractionView(Struct, frozen=True):
-    """An exact fraction in lowest terms, with a float for reading."""
-
-    numerator: int
-    denominator: int
-    ratio: float
-
-
 class ServiceView(Struct, frozen=True):
     """A service as the catalogue and its tiles show it; `figures` by window name (month_to_date, last_month, 30d)."""
 

@@ -39,7 +39,6 @@ class Subject(Struct, frozen=True, kw_only=True):
     owner_is_absent: bool = False
     presence: Presence = "seen"
     recorded_class: str | None = None
-    recorded_at: int = 0
     source: SourceKey | None = None  # of new_ci and absent_ci
     criticality: str = ""
     service_count: int = 0

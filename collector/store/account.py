@@ -9,7 +9,7 @@ from __future__ import annotations
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from msgspec import Struct
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from collector.store.schema import account
 from collector.store.session import end_sessions
@@ -100,11 +100,6 @@ def disable_account(connection: Connection, name: str) -> None:
 def enable_account(connection: Connection, name: str) -> None:
     """Let an account in again. Raises NotFoundError."""
     _change(connection, name, is_disabled=False)
-
-
-def count_accounts(connection: Connection) -> int:
-    """How many there are; 0: nobody has set this collector up yet."""
-    return int(connection.execute(select(func.count()).select_from(account)).scalar_one())
 
 
 def _is_password(password_hash: str, password: str) -> bool:

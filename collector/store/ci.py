@@ -69,15 +69,6 @@ def load_ci(connection: Connection, key: str) -> StoredCi:
         is_it = ci.c.id == row.redirect_to
 
 
-def load_owned_cis(connection: Connection, owner_ids: Iterable[str]) -> list[StoredCi]:
-    """The dependent CIs of these owners."""
-    found: list[StoredCi] = []
-    for part in parts(sorted(set(owner_ids))):
-        for row in connection.execute(_SELECT.where(ci.c.owner_ci_id.in_(part), ci.c.redirect_to.is_(None))):
-            found.append(StoredCi(**row._mapping))  # noqa: PERF401, SLF001 -- as above
-    return found
-
-
 def next_number(connection: Connection) -> int:
     """The number of the next CI. Write transactions exclude each other, so nobody else gets it."""
     return int(connection.execute(select(func.coalesce(func.max(ci.c.number), 0))).scalar_one()) + 1

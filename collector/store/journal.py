@@ -79,10 +79,3 @@ def load_entry(connection: Connection, report_id: int) -> Entry:
         raise NotFoundError(f"no report {report_id} in the journal; its retention may have ended")
     body = zstandard.ZstdDecompressor().decompress(row.body)
     return Entry(row.id, row.source_id, row.sequence, body, row.content_type, row.observed_at, row.received_at)
-
-
-def next_observed_at(connection: Connection, source_id: int, after: int) -> int | None:
-    """When the source next reported after an instant; None: not that the journal knows."""
-    query = select(report.c.observed_at).where(report.c.source_id == source_id, report.c.observed_at > after)
-    found = connection.execute(query.order_by(report.c.observed_at).limit(1)).scalar()
-    return None if found is None else int(found)

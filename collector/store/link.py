@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import or_, select, update
+from sqlalchemy import update
 
 from collector.reconcile.identify import partition
 from collector.reconcile.record import LinkEvidence, Neighbourhood, Part, Partition, RecordView
@@ -144,16 +144,6 @@ def redirect_cis(edit: Edit, survivors: dict[str, str]) -> None:
     for part in parts(sorted(survivors)):
         closing = update(difference).where(difference.c.ci_id.in_(part), still)
         edit.connection.execute(closing.values(state="superseded", closed_at=edit.now, version=difference.c.version + 1))
-
-
-def find_records_of(edit: Edit, ci_ids: Collection[str]) -> set[int]:
-    """The ids of all records that these CIs, and those merged into them, are made of."""
-    found: set[int] = set()
-    for part in parts(sorted(ci_ids)):
-        merged = select(ci.c.id).where(ci.c.redirect_to.in_(part))
-        query = select(source_record.c.id).where(or_(source_record.c.ci_id.in_(part), source_record.c.ci_id.in_(merged)))
-        found.update(edit.connection.execute(query).scalars())
-    return found
 
 
 def save_evidence(edit: Edit, record_id: int, made_by: str, evidence: LinkEvidence) -> None:

@@ -16,7 +16,7 @@ from collector.store.statement import parts
 from muster.errors import NotFoundError, quote
 from muster.ports import CiRef, CiSummary, Page
 
-__all__ = ["MAXIMUM_LIMIT", "find_cis", "find_row", "list_cis", "list_contents", "load_summary", "to_summaries"]
+__all__ = ["MAXIMUM_LIMIT", "find_cis", "find_row", "list_cis", "list_contents", "to_summaries"]
 
 SORTS: dict[str, ColumnElement[Any]] = {
     "name": ci.c.name,
@@ -51,11 +51,6 @@ def find_cis(reading: Reading, query: str) -> list[CiRef]:
     chosen = select(ci.c.id, ci.c.number, ci.c.ci_class, ci.c.name).where(condition, ci.c.redirect_to.is_(None))
     alive = chosen.where(ci.c.lifecycle.not_in(("retired", "disposed"))).order_by(ci.c.number)
     return [CiRef(id=row.id, number=row.number, ci_class=row.ci_class, name=row.name) for row in reading.connection.execute(alive)]
-
-
-def load_summary(reading: Reading, key: str) -> CiSummary:
-    """One CI by id or number."""
-    return to_summaries(reading, [find_row(reading, key)])[0]
 
 
 def find_row(reading: Reading, key: str) -> Any:

@@ -81,14 +81,6 @@ def list_groups(reading: Reading, chosen: Selection, *, cursor: str | None, limi
     return Page(_group_views(reading, shown), total, following)
 
 
-def load_group(reading: Reading, group_key: str) -> DifferenceGroup:
-    """The open differences of one cause. Raises NotFoundError where none is left."""
-    rows = reading.connection.execute(_groups(_condition(reading, Selection(group=group_key)))).all()
-    if not rows:
-        raise NotFoundError(f"no open difference of group {quote(group_key)}; see `muster difference list`")
-    return _group_views(reading, rows)[0]
-
-
 def list_cases(reading: Reading, states: Collection[str], *, cursor: str | None, limit: int) -> Page:
     """Newest first."""
     chosen = select(review_case).where(review_case.c.state.in_(sorted(states))) if states else select(review_case)

@@ -35,7 +35,6 @@ from muster.ports import (
     CiRef,
     CiSummary,
     DecisionView,
-    DifferenceGroup,
     DifferenceView,
     HistoryEntry,
     IncidentView,
@@ -106,11 +105,6 @@ class Reader:
         with self._database.connect() as connection:
             return read_detail.load_detail(self._on(connection), key)
 
-    def get_ci_summary(self, key: str) -> CiSummary:
-        """One CI as lists show it."""
-        with self._database.connect() as connection:
-            return read_ci.load_summary(self._on(connection), key)
-
     def part_relations(self, key: str) -> list[RelationView]:
         """Relations of a CI's parts to what is no part of it, such as the links of its ports."""
         with self._database.connect() as connection:
@@ -176,11 +170,6 @@ class Reader:
     def get_difference(self, difference_id: str) -> DifferenceView:
         with self._database.connect() as connection:
             return read_difference.load_difference(self._on(connection), difference_id)
-
-    def get_group(self, group_key: str) -> DifferenceGroup:
-        """The open differences of one cause."""
-        with self._database.connect() as connection:
-            return read_difference.load_group(self._on(connection), group_key)
 
     def list_cases(self, *, states: Collection[str] = ("open",), cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page:
         """CaseView rows, newest first."""

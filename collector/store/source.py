@@ -18,7 +18,6 @@ from muster.errors import AuthorisationError, quote
 from muster.wire.report import Dropped, Rejection, Source
 
 OFFSETS_KEPT = 5
-OFFSET_SHOWN_MS = 5_000
 OFFSET_CORRECTED_MS = 300_000
 REJECTIONS_KEPT = 100
 DROPPED_KEPT = 100
@@ -105,11 +104,6 @@ def _replace_instances(connection: Connection, grant: Grant) -> None:
     """
     of_token = (source.c.id == grant.source_id) | (source.c.token_id == grant.token_id)
     connection.execute(update(source).where(of_token, source.c.state == "active").values(state="replaced"))
-
-
-def load_source(connection: Connection, source_id: int) -> StoredSource | None:
-    """A source by its number."""
-    return _load(connection, source.c.id == source_id)
 
 
 def load_source_keys(connection: Connection, ids: Sequence[int]) -> dict[int, SourceKey]:

@@ -15,7 +15,6 @@ DifferenceKind = Literal["new_ci", "absent_ci", "changed_attribute", "new_relati
 DifferenceState = Literal["open", "accepted", "rejected", "ignored", "pinned", "superseded", "self_resolved", "held"]
 CaseKind = Literal["ambiguity", "clone", "duplicate", "replacement", "mass_loss", "resurrection", "quarantine", "class_conflict", "contradiction"]
 CaseState = Literal["open", "resolved", "dismissed"]
-Decision = Literal["accept", "reject", "ignore", "undo"]
 IncidentState = Literal["pending", "open", "acknowledged", "resolved", "closed"]
 
 STATES: tuple[State, ...] = get_args(State)

@@ -208,7 +208,6 @@ ROLES = {
     "operator": N_("operator"),
     "administrator": N_("administrator"),
 }
-TOKEN_KINDS = {"enrolment": N_("enrolment"), "source": N_("source"), "api": N_("API"), "sign_in": N_("sign-in link")}
 WINDOWS = {"month_to_date": N_("Month to date"), "last_month": N_("Last month"), "30d": N_("Last 30 days")}
 
 
