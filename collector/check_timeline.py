@@ -76,6 +76,11 @@ def proves_life(check: str) -> bool:
     return check in PROOFS_OF_LIFE or check.startswith("tcp:")
 
 
+def tells_of_life(check: str) -> bool:
+    """Whether a check says if its host is there: a proof of life, or what a source combined of those it tried."""
+    return check == REACHABILITY or proves_life(check)
+
+
 def expire(timeline: Sequence[tuple[int, Word]], evidence: Evidence | None, now: int, *, word: Word = "unknown") -> Words:
     """The timeline with unknown (or `word`) from when the next observation was due, once the last one is too old.
 

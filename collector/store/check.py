@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import insert, select, update
 
-from collector.check_timeline import proves_life
+from collector.check_timeline import tells_of_life
 from collector.store.ci import load_cis
 from collector.store.delivery import Delivery
 from collector.store.edit import Edit
@@ -180,7 +180,7 @@ def update_operation(edit: Edit, ci_ids: Collection[str]) -> None:
 
 def _operation_of(edit: Edit, ci_class: str, checks: Sequence[StoredCheck]) -> State:
     known = edit.class_of(ci_class)
-    alive: list[State] = [_now(edit, each) for each in checks if known.reachability and proves_life(each.check_name)]
+    alive: list[State] = [_now(edit, each) for each in checks if known.reachability and tells_of_life(each.check_name)]
     own: list[State] = [_now(edit, each) for each in checks if each.check_name == known.own_check]
     if alive or own:
         return max(alive or own, key=_RANK.__getitem__)

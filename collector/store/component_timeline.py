@@ -28,6 +28,7 @@ from collector.check_timeline import (
     proves_life,
     resolve_silence,
     spare_gaps,
+    tells_of_life,
 )
 from collector.service_tree import LeafKey
 from collector.store.liveness import load_gaps
@@ -170,7 +171,7 @@ def _follow(hearing: _Hearing, told: _Told, name: str, source_id: int | None, *,
 
 
 def _constituents(recorded: Collection[str], check: str) -> list[str]:
-    return sorted(name for name in recorded if name == check or (check == REACHABILITY and proves_life(name)))
+    return sorted(name for name in recorded if name == check or (check == REACHABILITY and tells_of_life(name)))
 
 
 def _transitions(connection: Connection, cis: Sequence[str], checks: Sequence[str], since: int) -> Iterator[Any]:

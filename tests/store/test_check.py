@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from collector.check_timeline import join_equal
+from collector.store.component_timeline import load_timelines
 from collector.store.schema import check_state, ci, collector_liveness, transition
 from muster.wire.report import Endpoint, StateReport
 from tests.store.sender import START, Estate, section
@@ -148,6 +149,31 @@ def test_the_best_proof_of_life_counts(host: Estate) -> None:
     assert operation(host) == "down"
     told(host, (2, "up"), check="agent_heartbeat")
     assert operation(host) == "up"
+
+
+def test_a_host_that_answers_anything_is_there_though_a_ping_fails(host: Estate) -> None:
+    told(host, (1, "down"), (2, "down"), check="icmp")
+    told(host, (2, "up"), check="reachability")
+    assert operation(host) == "up"
+
+
+@pytest.mark.parametrize("policy", ["unknown", "down"])
+def test_stopped_collector_is_twenty_minutes_unknown_and_after_the_backlog_none(host: Estate, policy: str) -> None:
+    ((host_id,),) = host.rows(select(ci.c.id).where(ci.c.name == "web01"))
+    key = (host_id, ("reachability",))
+
+    def component(now: float) -> list[tuple[float, str]]:
+        with host.database.connect() as connection:
+            found = load_timelines(connection, [key], since=START, now=START + round(now * MINUTE))[key].under(policy)
+        return [((at - START) / MINUTE, state) for at, state in found.timeline]
+
+    told(host, (59, "up"), (60, "up"))
+    collector_ran(host, (0, 61), (81, 120))
+    assert component(81.5) == [(59, "up"), (61, "unknown")]
+    host.sweep(81.5)
+    assert component(82) == [(59, "up"), (61, "unknown")]
+    told(host, *[(minute, "up") for minute in range(61, 86)], now=86)
+    assert component(86) == [(59, "up")]
 
 
 def test_the_observation_in_the_future_is_of_now(host: Estate) -> None:
