@@ -20,7 +20,7 @@ from collector.store.edit import NO_VALUE, Edit
 from collector.store.schema import search_value
 from collector.store.statement import parts
 from collector.store.witness import Testimony, load_testimonies
-from muster.model.ci_class import CiClass
+from muster.model.ci_class import CiClass, fill_naming, naming_attributes
 from muster.model.state import Presence
 
 SEARCH_LIMIT = 256  # characters of one value
@@ -124,12 +124,19 @@ def _provenance(view: View, old: Mapping[str, Any]) -> bytes | None:
 
 
 def name_of(ci_class: CiClass, effective: Mapping[str, Any], recorded: Mapping[str, Any]) -> str:
-    """What people call it: the first of the class's naming attributes that has a value; empty: none has."""
-    for name in ci_class.name_from:
-        for side in (effective, recorded):
-            value = side.get(name)
-            if value not in (None, "", []):
-                return str(value[0] if isinstance(value, list) else value)[:SEARCH_LIMIT]
+    """What people call it: the first of the class's naming attributes or patterns that has all its values; empty: none has."""
+    for naming in ci_class.name_from:
+        values = [_first_value(name, effective, recorded) for name in naming_attributes(naming)]
+        if all(values):
+            return fill_naming(naming, values)[:SEARCH_LIMIT]
+    return ""
+
+
+def _first_value(name: str, *sides: Mapping[str, Any]) -> str:
+    for side in sides:
+        value = side.get(name)
+        if value not in (None, "", []):
+            return str(value[0] if isinstance(value, list) else value)
     return ""
 
 

@@ -5,7 +5,8 @@ The shipped files stand in `muster/model/classes/`; a site adds its own. Design:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -63,11 +64,16 @@ class IdentificationRule(Struct, frozen=True, forbid_unknown_fields=True):
     same_zone: bool = False
 
 
+# An attribute in a pattern of `name_from`.
+_NAMING_FIELD = re.compile(r"\{([^{}]+)\}")
+
+
 class CiClass(Struct, frozen=True, forbid_unknown_fields=True):
     """A class as its file gives it; `ClassCatalogue` resolves parents.
 
     `governed_when`: of a governed class, only items whose attributes have one of these values (or do not tell) come and go under
-    change control, and not those whose name matches one of the shell patterns in `ungoverned_names`.
+    change control, and not those whose name matches one of the shell patterns in `ungoverned_names`. `name_from`: attributes, or patterns
+    of several such as `"{process} {protocol}/{port}"`; the first of which all values are known names the item.
     """
 
     label: dict[str, str]
@@ -111,6 +117,17 @@ class ClassCatalogue:
     def names(self) -> list[str]:
         """All class names, sorted."""
         return sorted(self._classes)
+
+
+def naming_attributes(naming: str) -> list[str]:
+    """The attributes that an entry of `name_from` needs: those of its pattern, or the one that it is."""
+    return _NAMING_FIELD.findall(naming) or [naming]
+
+
+def fill_naming(naming: str, values: Sequence[str]) -> str:
+    """The name that an entry of `name_from` gives for the values of `naming_attributes`, in their order."""
+    fields = iter(values)
+    return _NAMING_FIELD.sub(lambda _: next(fields), naming) if "{" in naming else values[0]
 
 
 def load_catalogue(*folders: Path) -> ClassCatalogue:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from muster.errors import DocumentError
-from muster.model.ci_class import load_catalogue
+from muster.model.ci_class import load_catalogue, naming_attributes
 
 GOOD = """[wind_turbine]
 label = {en = "Wind turbine"}
@@ -77,3 +77,10 @@ def test_class_that_stands_in_two_files_is_refused_with_both(tmp_path: Path) -> 
     write(tmp_path, text, "b.toml")
     with pytest.raises(DocumentError, match=r"b\.toml:1: class 'wind_turbine' is there already, in .*a\.toml"):
         load_catalogue(tmp_path)
+
+
+def test_every_class_is_named_from_attributes_that_it_has() -> None:
+    catalogue = load_catalogue()
+    for name in catalogue.names():
+        wanted = {attribute for naming in catalogue[name].name_from for attribute in naming_attributes(naming)}
+        assert wanted <= set(catalogue[name].attributes), name
