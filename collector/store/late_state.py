@@ -69,7 +69,8 @@ def _fill(line: _Line, silences: Silences, at: int, state: State) -> None:
             return
         if reason in _WITHOUT_WORD:
             _restore(line, silences, before, at)
-    line.add(at, state, REPORTED_LATE)
+    if before is None or line.known[before][0] != state:
+        line.add(at, state, REPORTED_LATE)
     _end(line, silences, at, line.after(at))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from sqlalchemy import insert, select
 
@@ -107,6 +109,19 @@ def test_late_observations_fill_what_was_unknown(host: Estate) -> None:
     told(host, (3, "up"), (4, "up"), (5, "up"), now=11)
     # As if they had come in time: the word of 1 holds until that of 3, and that of 5 until the next was due.
     assert timeline(host) == [(1, "up"), (6, "unknown"), (10, "up")]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_order_of_arrival_leaves_the_same_timeline(host: Estate, seed: int) -> None:
+    draw = random.Random(seed)
+    told(host, (1, "up"))
+    told(host, (30, "up"))
+    kept = [minute + draw.choice((-0.02, 0, 0.02)) for minute in range(2, 30) if not 12 <= minute < 18]
+    draw.shuffle(kept)
+    for at in kept:
+        told(host, (at, "up"), now=31)
+    last_before_the_hole, first_after_it = max(at for at in kept if at < 12), min(at for at in kept if at > 12)
+    assert timeline(host) == [(1, "up"), (pytest.approx(last_before_the_hole + 1), "unknown"), (pytest.approx(first_after_it), "up")]
 
 
 def test_late_word_that_came_early_holds_until_its_own_successor_was_due(host: Estate) -> None:
