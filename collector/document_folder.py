@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from stat import S_ISREG
 
 import structlog
 
@@ -79,6 +80,8 @@ def read_folder(folder: Path) -> dict[str, str]:
     texts: dict[str, str] = {}
     for path in _files(folder):
         try:
+            if not S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+                raise DocumentError("no file; move it elsewhere", file=str(path), line=1)
             with path.open("rb") as opened:
                 content = opened.read(MAXIMUM_BYTES + 1)
             if len(content) > MAXIMUM_BYTES:

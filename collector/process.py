@@ -25,7 +25,7 @@ from collector.document_folder import DocumentFolder
 from collector.duty import Duties, Liveness, Pace, repeat
 from collector.evaluation import Evaluation, EvaluationSettings, Surroundings
 from collector.incidents.outbox import Outbox, OutboxSettings
-from collector.incidents.target_document import ConfiguredTarget, load_targets
+from collector.incidents.target_document import ConfiguredTarget, parse_targets
 from collector.listening import Listener
 from collector.service_figure import ServiceEngine
 from collector.services.availability import compute
@@ -212,11 +212,11 @@ class _Collector:
 
     async def _apply_services(self, texts: Mapping[str, str]) -> None:
         now = self._clock.now_ms()
-        await self._writer.run(lambda connection: apply_documents(connection, texts, now, owner=DIRECTORY, removes_absent=True))
+        await self._writer.run(lambda connection: apply_documents(connection, texts, self._classes, now, owner=DIRECTORY, removes_absent=True))
         self._evaluation.poke()
 
-    async def _apply_targets(self, _texts: Mapping[str, str]) -> None:
-        self._targets = await asyncio.to_thread(load_targets, Path(self._settings.targets_directory), self._exports.target_kinds)
+    async def _apply_targets(self, texts: Mapping[str, str]) -> None:
+        self._targets = await asyncio.to_thread(parse_targets, texts, self._exports.target_kinds)
         self._outbox.replace_targets(self._targets)
 
     async def _load_folders(self) -> None:

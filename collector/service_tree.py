@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from muster.errors import InputError
 from muster.model.state import State
 from muster.ports import CiRef
 
@@ -169,7 +170,12 @@ def _resolve_ci(name: str, checks: tuple[str, ...], resolver: Resolver) -> Node:
 
 
 def _resolve_query(components: Mapping[str, Any], resolver: Resolver) -> tuple[Node, ...]:
-    return tuple(_leaf(ci, _checks(components), resolver) for ci in resolver.find_query(str(components["query"])))
+    text = str(components["query"])
+    try:
+        found = resolver.find_query(text)
+    except InputError as error:  # a class that was there when the document was put in force, and is not now
+        return (_faulty(text, error.message),)
+    return tuple(_leaf(ci, _checks(components), resolver) for ci in found)
 
 
 def _resolve_each(given: Any, resolver: Resolver, path: tuple[str, ...]) -> tuple[Node, ...]:

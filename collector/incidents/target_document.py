@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from collector.incidents.incident import Incident
 from collector.incidents.selection import Selection, parse_selection, selects
-from muster.document import MAXIMUM_BYTES, error_at, parse_document, parse_yaml, suggest
+from muster.document import error_at, parse_document, parse_yaml, suggest
 from muster.errors import ConfigurationError, DocumentError
 from muster.ports import Target
 from muster.secret import check_reference, read_secret
@@ -46,16 +45,14 @@ class ConfiguredTarget:
         return [read_secret(reference).encode() for reference in self.secret_references]
 
 
-def load_targets(folder: Path, kinds: Mapping[str, Target]) -> list[ConfiguredTarget]:
-    """All targets of a folder, by id; none where the folder is absent. Raises DocumentError with file and line."""
-    found: dict[str, tuple[ConfiguredTarget, Path]] = {}
-    for path in sorted(folder.glob("*.yaml")) if folder.is_dir() else []:
-        if path.stat().st_size > MAXIMUM_BYTES:
-            raise DocumentError(f"larger than {MAXIMUM_BYTES} bytes; split the document", file=str(path), line=1)
-        configured = parse_target(path.read_text(encoding="utf-8"), kinds, file=str(path))
+def parse_targets(texts: Mapping[str, str], kinds: Mapping[str, Target]) -> list[ConfiguredTarget]:
+    """All targets of a folder (file → text), each id once. Raises DocumentError with file and line."""
+    found: dict[str, tuple[ConfiguredTarget, str]] = {}
+    for file, text in texts.items():
+        configured = parse_target(text, kinds, file=file)
         if configured.id in found:
-            raise DocumentError(f"target {configured.id!r} stands also in {found[configured.id][1]}", file=str(path), line=1, path="$.id")
-        found[configured.id] = (configured, path)
+            raise DocumentError(f"target {configured.id!r} stands also in {found[configured.id][1]}", file=file, line=1, path="$.id")
+        found[configured.id] = (configured, file)
     return [configured for configured, _ in found.values()]
 
 
@@ -81,6 +78,8 @@ def parse_target(text: str, kinds: Mapping[str, Target], *, file: str) -> Config
         selection = parse_selection(own["when"])
     except ConfigurationError as error:
         raise error_at(node, "$.when", str(error), file=file) from None
+    if "@" in str(values.get("url", "")).partition("://")[2].partition("/")[0]:
+        raise error_at(node, "$.url", "a URL is shown in lists and logs, so it holds no user and password; give them as secret", file=file)
     if not str(values.get("url", "https://")).startswith(("http://", "https://")):
         raise error_at(node, "$.url", "a URL begins with https:// (or http:// for an address that allow_private permits)", file=file)
     return ConfiguredTarget(

@@ -113,6 +113,16 @@ def named_services(components: Any, path: str = "$.components") -> Iterator[tupl
                 yield from named_services(each, f"{path}.{kind}[{index}]")
 
 
+def named_queries(components: Any, path: str = "$.components") -> Iterator[tuple[str, str]]:
+    """(path, text) of every query of an expression."""
+    if isinstance(components, Mapping):
+        if "query" in components:
+            yield f"{path}.query", str(components["query"])
+        for kind in ("all", "any", "of"):
+            for index, each in enumerate(components.get(kind) or []):
+                yield from named_queries(each, f"{path}.{kind}[{index}]")
+
+
 def to_json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a service's file, for editors."""
     schema = msgspec.json.schema(ServiceDocument)

@@ -11,27 +11,33 @@ from typing import Any
 from sqlalchemy import Connection
 
 from collector.service_record import StoredDefinition
-from collector.services.catalogue import check_catalogue
+from collector.services.catalogue import check_catalogue, named_queries
 from collector.store import audit_chain
+from collector.store.filter import compile_text
 from collector.store.service import PlannedService, apply_services, load_definitions, plan_services
-from muster.document import parse_yaml
-from muster.errors import ConflictError
+from muster.document import error_at, parse_yaml
+from muster.errors import ConflictError, InputError
+from muster.model.ci_class import ClassCatalogue
 
 DIRECTORY = "directory"
 
 
-def plan_documents(connection: Connection, documents: Mapping[str, str], *, owner: str, removes_absent: bool) -> list[PlannedService]:
+def plan_documents(
+    connection: Connection, documents: Mapping[str, str], classes: ClassCatalogue, *, owner: str, removes_absent: bool
+) -> list[PlannedService]:
     """What `apply_documents` would do. `documents`: file → YAML text. Raises DocumentError, ConflictError."""
-    return plan_services(connection, _to_be(connection, documents, owner, removes_absent=removes_absent), removes_absent=True)
+    return plan_services(connection, _to_be(connection, documents, classes, owner, removes_absent=removes_absent), removes_absent=True)
 
 
-def apply_documents(connection: Connection, documents: Mapping[str, str], now: int, *, owner: str, removes_absent: bool) -> list[PlannedService]:
-    """Put documents in force, all or none. `owner`: `directory`, or who asked the API (`person:kim`).
+def apply_documents(
+    connection: Connection, documents: Mapping[str, str], classes: ClassCatalogue, now: int, *, owner: str, removes_absent: bool
+) -> list[PlannedService]:
+    """Put documents in force, all or none. `classes`: what their queries may name. `owner`: `directory`, or who asked the API (`person:kim`).
 
     `removes_absent`: what the same owner had in force and does not name now is retired. Raises DocumentError for the first fault,
     ConflictError (`held-by-directory`) where the API would change what a file holds.
     """
-    whole = _to_be(connection, documents, owner, removes_absent=removes_absent)
+    whole = _to_be(connection, documents, classes, owner, removes_absent=removes_absent)
     applied = apply_services(connection, whole, now=now, applied_by=owner, removes_absent=True)
     for each in applied:
         if each.action != "unchanged":
@@ -40,18 +46,30 @@ def apply_documents(connection: Connection, documents: Mapping[str, str], now: i
     return applied
 
 
-def _to_be(connection: Connection, documents: Mapping[str, str], owner: str, *, removes_absent: bool) -> dict[str, str]:
+def _to_be(connection: Connection, documents: Mapping[str, str], classes: ClassCatalogue, owner: str, *, removes_absent: bool) -> dict[str, str]:
     """Every document that will be in force, by the service's id: the new ones, and what stays."""
     current = {each.service_id: each for each in load_definitions(connection)}
     given = _ids_of(documents)
     staying = {name: each for name, each in current.items() if name not in given.values() and not (removes_absent and _is_of(each, owner))}
     checked = check_catalogue(documents, {name: _value_of(each) for name, each in staying.items()})
+    for file, text in documents.items():
+        _check_queries(file, text, classes)
     files = {str(name): file for file, name in _ids_of(documents).items()}
     for name in checked:
         held = current.get(name)
         if held is not None and held.applied_by == DIRECTORY and owner != DIRECTORY:
             raise ConflictError(f"service {name!r} is held by a file of services_directory; change the file", code="held-by-directory")
     return {**{name: each.document for name, each in staying.items()}, **{name: documents[files[name]] for name in checked}}
+
+
+def _check_queries(file: str, text: str, classes: ClassCatalogue) -> None:
+    """Refuse a query that names a class or a field that is not there: it would never find anything. Raises DocumentError."""
+    node, value = parse_yaml(text, file=file)
+    for path, query in named_queries(value.get("components") if isinstance(value, dict) else None):
+        try:
+            compile_text(query, classes, now=0)
+        except InputError as error:
+            raise error_at(node, path, error.message, file=file) from None
 
 
 def _is_of(definition: StoredDefinition, owner: str) -> bool:

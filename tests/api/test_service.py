@@ -40,6 +40,17 @@ def test_one_faulty_document_refuses_all_with_file_line_and_suggestion(engine: S
     assert engine.ask("GET", "/v1/services/right").status == 404
 
 
+@pytest.mark.parametrize(
+    ("query", "said"), [("class:servr", "unknown class 'servr'; did you mean 'server'?"), ("os.nme:debian", "did you mean 'os.name'?")]
+)
+def test_query_that_can_never_find_anything_is_refused_with_its_line(engine: Served, query: str, said: str) -> None:
+    faulty = shop(name="blind").replace("components: {all: [{ci: db-1}]}", f"components:\n  all:\n  - {{query: '{query}'}}")
+    for way in ("plan", "apply"):
+        answered = engine.ask("POST", f"/v1/services/{way}", documents(faulty))
+        assert (answered.status, answered.value["file"]) == (422, "0.yaml")
+        assert (faulty.splitlines()[answered.value["line"] - 1].strip()[:7], said in answered.value["detail"]) == ("- {quer", True)
+
+
 def test_removing_what_is_absent_takes_only_what_the_api_applied(tmp_path: Path) -> None:
     folder = tmp_path / "services.d"
     folder.mkdir()

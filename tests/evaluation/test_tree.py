@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.check_timeline import Evidence, combine_all, combine_best, expire, join_equal
-from collector.service_tree import LeafKey, Node, evaluate, follow, name_leaves, to_expression
+from collector.service_tree import LeafKey, Node, Resolver, evaluate, follow, leaves, name_leaves, resolve_tree, to_expression
+from muster.errors import InputError
 from muster.model.state import STATES, State
 from muster.ports import CiRef
 from tests.evaluation.oracle import evaluate as oracle
@@ -81,3 +82,15 @@ def test_silence_becomes_unknown_where_the_next_word_was_due() -> None:
 
 def test_of_several_at_one_instant_the_last_given_wins() -> None:
     assert join_equal([(5, "down"), (0, "up"), (5, "up"), (7, "up"), (9, "unknown")]) == ((0, "up"), (9, "unknown"))
+
+
+def test_query_that_is_refused_is_a_fault_of_its_leaf_and_stops_nothing_else() -> None:
+    def refuse(_text: str) -> list[CiRef]:
+        raise InputError("unknown class 'turbine'", path="query")
+
+    web = CiRef(id="w", number=1, ci_class="server", name="web-1")
+    resolver = Resolver(lambda _name: [web], refuse, lambda _ci: ("icmp",), lambda _name: None)
+    tree = resolve_tree({"all": [{"query": "class:turbine"}, {"ci": "web-1"}]}, resolver)
+    assert [(each.label, each.fault) for each in leaves(tree)] == [("class:turbine", "unknown class 'turbine'"), ("web-1", "")]
+    assert evaluate(tree, {("w", ("icmp",)): "up"}) == "unknown"
+    assert evaluate(tree, {("w", ("icmp",)): "down"}) == "down"

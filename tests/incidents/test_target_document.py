@@ -8,7 +8,7 @@ import pytest
 
 import exporters.incidents
 from collector.incidents.selection import Term, parse_selection, selects
-from collector.incidents.target_document import load_targets, parse_target
+from collector.incidents.target_document import parse_target, parse_targets
 from muster.errors import ConfigurationError, DocumentError
 from muster.plugins import load_plugins
 from muster.ports import CiRef, Target
@@ -41,6 +41,7 @@ def test_document_of_a_webhook() -> None:
         (DESK.replace("webhook", "webhok", 1), "desk.yaml:2: unknown type 'webhok'; did you mean 'webhook'?"),
         (DESK.replace("service:shop", "servce:shop"), "desk.yaml:5: unknown word 'servce' in 'servce:shop'; did you mean 'service'?"),
         (DESK.replace("https://desk", "ftp://desk"), "desk.yaml:3: a URL begins with https://"),
+        (DESK.replace("https://desk", "https://kim:dGhpcyBpcyBpdA@desk"), "desk.yaml:3: a URL is shown in lists and logs"),
         (DESK.replace("env:OLD_SECRET", "whsec_dGhpcyBpcyBpdA=="), "desk.yaml:4: a secret is given by reference"),
         (DESK.replace("url: https://desk.example.org/hook\n", ""), "missing required field `url`"),
         ("id: [", "desk.yaml:1: not YAML"),
@@ -54,13 +55,11 @@ def test_wrong_document_is_refused_with_its_line(text: str, message: str) -> Non
     assert "dGhpcyBpcyBpdA" not in str(refused.value)
 
 
-def test_folder_is_loaded_whole_or_refused_whole(tmp_path: Path) -> None:
-    assert load_targets(tmp_path / "absent", KINDS) == []
-    (tmp_path / "a.yaml").write_text(DESK, encoding="utf-8")
-    assert [each.id for each in load_targets(tmp_path, KINDS)] == ["desk"]
-    (tmp_path / "b.yaml").write_text(DESK, encoding="utf-8")
-    with pytest.raises(DocumentError, match="stands also in"):
-        load_targets(tmp_path, KINDS)
+def test_targets_are_taken_whole_or_refused_whole() -> None:
+    assert parse_targets({}, KINDS) == []
+    assert [each.id for each in parse_targets({"a.yaml": DESK}, KINDS)] == ["desk"]
+    with pytest.raises(DocumentError, match=r"b\.yml:1: .*stands also in a\.yaml"):
+        parse_targets({"a.yaml": DESK, "b.yml": DESK}, KINDS)
 
 
 def test_secrets_are_read_by_reference_and_never_shown(tmp_path: Path) -> None:

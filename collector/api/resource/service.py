@@ -10,7 +10,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from collector.api.exchange import answer, read_body, read_id, read_instant, read_query
-from collector.api.keys import CLOCK, PARTS, READER, WRITER, actor_of
+from collector.api.keys import CATALOGUE, CLOCK, PARTS, READER, WRITER, actor_of
 from collector.api.route import Resource, Route
 from collector.service_figure import Case
 from collector.store.catalogue import apply_documents, plan_documents
@@ -83,16 +83,19 @@ async def plan(request: web.Request) -> web.Response:
     """What applying would do; nothing is changed."""
     documents, removes_absent = await _read_documents(request)
     actor = actor_of(request)
-    planned = await request.app[WRITER].run(lambda connection: plan_documents(connection, documents, owner=actor, removes_absent=removes_absent))
+    classes = request.app[CATALOGUE]
+    planned = await request.app[WRITER].run(
+        lambda connection: plan_documents(connection, documents, classes, owner=actor, removes_absent=removes_absent)
+    )
     return answer(ServicePlan([each for each in planned if each.action != "unchanged" or _names(documents, each)]))
 
 
 async def apply(request: web.Request) -> web.Response:
     """All documents or none."""
     documents, removes_absent = await _read_documents(request)
-    actor, now = actor_of(request), request.app[CLOCK].now_ms()
+    actor, now, classes = actor_of(request), request.app[CLOCK].now_ms(), request.app[CATALOGUE]
     applied = await request.app[WRITER].run(
-        lambda connection: apply_documents(connection, documents, now, owner=actor, removes_absent=removes_absent)
+        lambda connection: apply_documents(connection, documents, classes, now, owner=actor, removes_absent=removes_absent)
     )
     request.app[PARTS].poke()
     return answer(ServicePlan([each for each in applied if each.action != "unchanged" or _names(documents, each)]))
