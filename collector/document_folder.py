@@ -12,13 +12,12 @@ from stat import S_ISREG
 
 import structlog
 
-from muster.document import MAXIMUM_BYTES
+from muster.document import MAXIMUM_BYTES, list_documents
 from muster.errors import DocumentError, MusterError
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 2.0
 FILES_LIMIT = 10_000
-SUFFIXES = frozenset({".yaml", ".yml"})
 Signature = tuple[tuple[str, int, int], ...]
 
 
@@ -95,9 +94,7 @@ def read_folder(folder: Path) -> dict[str, str]:
 
 
 def _files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    found = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.name.startswith("."))
+    found = list_documents(folder)
     if len(found) > FILES_LIMIT:
         raise DocumentError(f"more than {FILES_LIMIT} documents; split the folder", file=str(folder), line=1)
     return found

@@ -15,7 +15,7 @@ import paramiko
 from msgspec import Meta, Struct
 
 from discovery.snmp.credential import AuthenticationProtocol, Community, PrivacyProtocol, User
-from muster.document import error_at, load_document, parse_document, parse_yaml, suggest
+from muster.document import error_at, list_documents, load_document, parse_document, parse_yaml, suggest
 from muster.errors import ConfigurationError, DocumentError
 from muster.secret import check_reference, read_secret
 
@@ -76,7 +76,7 @@ class Login:
 def load_credentials(folder: Path) -> dict[str, CredentialDocument]:
     """All credentials of a folder by id; none where the folder is absent. Raises DocumentError with file and line."""
     found: dict[str, tuple[CredentialDocument, Path]] = {}
-    for path in sorted(folder.glob("*.yaml")) if folder.is_dir() else []:
+    for path in list_documents(folder):
         document = load_credential(path)
         if document.id in found:
             raise DocumentError(f"credential {document.id!r} stands also in {found[document.id][1]}", file=str(path), line=1, path="$.id")

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct, field
 from discovery.credential import CredentialDocument, Id, SshDocument
 from discovery.schedule import MINIMUM_EVERY_SECONDS, QuietWindow, parse_every, parse_quiet, parse_rate
 from discovery.target_range import Interval, TargetRange, holds, parse_networks, parse_targets
-from muster.document import error_at, load_document, parse_document, parse_yaml, suggest
+from muster.document import error_at, list_documents, load_document, parse_document, parse_yaml, suggest
 from muster.errors import ConfigurationError, DocumentError
 
 A = TypeVar("A")
@@ -109,7 +109,7 @@ class Job:
 def load_jobs(folder: Path, credentials: Mapping[str, CredentialDocument]) -> dict[str, Job]:
     """All jobs of a folder by id; none where the folder is absent. Raises DocumentError with file and line."""
     found: dict[str, tuple[Job, Path]] = {}
-    for path in sorted(folder.glob("*.yaml")) if folder.is_dir() else []:
+    for path in list_documents(folder):
         load_document(path, dict)  # readable, not too large, a mapping
         job = parse_job(path.read_text(encoding="utf-8"), credentials, file=str(path))
         if job.id in found:

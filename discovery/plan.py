@@ -8,7 +8,7 @@ from pathlib import Path
 
 from discovery.credential import CredentialDocument, load_credentials
 from discovery.job import Job, load_jobs
-from muster.document import suggest
+from muster.document import list_documents, suggest
 from muster.errors import ConfigurationError
 from muster.wire.digest import digest_bytes
 
@@ -42,7 +42,7 @@ def read_signature(*folders: Path) -> Signature:
     found: list[tuple[str, int, int]] = []
     for folder in folders:
         try:
-            for path in sorted(folder.glob("*.yaml")):
+            for path in list_documents(folder):
                 status = path.stat()
                 found.append((str(path), status.st_mtime_ns, status.st_size))
         except OSError:

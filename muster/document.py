@@ -9,6 +9,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,6 +20,7 @@ from muster.errors import DocumentError
 T = TypeVar("T")
 MAXIMUM_BYTES = 1_048_576
 MAXIMUM_VALUES = 200_000  # with each alias (`*name`) written out
+SUFFIXES = frozenset({".yaml", ".yml"})
 _UNKNOWN = re.compile(r"unknown field `([^`]+)`")
 _AT = re.compile(r" - at (?:`key` in )?`(\$[^`]*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
@@ -34,10 +36,20 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
+def list_documents(folder: Path) -> list[Path]:
+    """The documents of a folder in order: `*.yaml` and `*.yml`, no hidden ones; none where the folder is absent."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.name.startswith("."))
+
+
 def load_document(path: Path, kind: type[T]) -> T:
     """The struct that a YAML file holds. Raises DocumentError with file and line."""
     try:
-        if path.stat().st_size > MAXIMUM_BYTES:
+        status = path.stat()
+        if not S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            raise DocumentError("no file; move it elsewhere", file=str(path), line=1)
+        if status.st_size > MAXIMUM_BYTES:
             raise DocumentError(f"larger than {MAXIMUM_BYTES} bytes; split the document", file=str(path), line=1)
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from msgspec import Struct
 
-from muster.document import parse_document
+from muster.document import list_documents, load_document, parse_document
 from muster.errors import DocumentError
 
 
@@ -38,3 +42,25 @@ def test_document_that_no_person_means_is_refused_with_its_line(text: str, line:
 def test_alias_that_repeats_a_part_is_taken() -> None:
     found = parse_document("parts:\n- &a {name: x}\n- *a\n", Node, file="x.yaml")
     assert [each.name for each in found.parts] == ["x", "x"]
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (Path.mkdir, "no file"),
+        (os.mkfifo, "no file"),
+        (lambda path: path.symlink_to("absent"), "cannot be read"),
+        (lambda path: path.write_bytes(b"\xff"), "UTF-8"),
+    ],
+)
+def test_what_is_no_document_is_refused_and_holds_up_nothing(tmp_path: Path, make: Callable[[Path], object], said: str) -> None:
+    make(tmp_path / "x.yaml")
+    with pytest.raises(DocumentError, match=said):
+        load_document(tmp_path / "x.yaml", Node)
+
+
+def test_documents_of_a_folder_have_either_ending_and_are_not_hidden(tmp_path: Path) -> None:
+    for name in ("b.yml", "a.yaml", ".c.yaml", "d.txt"):
+        (tmp_path / name).touch()
+    assert [path.name for path in list_documents(tmp_path)] == ["a.yaml", "b.yml"]
+    assert list_documents(tmp_path / "absent") == []

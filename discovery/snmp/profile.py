@@ -16,7 +16,7 @@ from discovery.mibs.entity import Entity
 from discovery.mibs.snmpv2 import System
 from discovery.snmp.transform import TRANSFORMS
 from discovery.snmp.varbind import Oid, Value, parse_oid, to_integer, to_oid, to_text
-from muster.document import error_at, load_document, parse_yaml, suggest
+from muster.document import error_at, list_documents, load_document, parse_yaml, suggest
 from muster.errors import DocumentError
 
 PROFILE_FOLDER = Path(__file__).resolve().parent.parent / "profiles"
@@ -116,11 +116,13 @@ def load_profiles(*folders: Path, mibs: Sequence[str] = ()) -> list[Profile]:
 
     `mibs`: the names that `mibs:` may use. Raises DocumentError with file, line and suggestion.
     """
-    found: dict[str, Profile] = {}
-    for folder in (PROFILE_FOLDER, *folders):
-        for file in sorted(folder.glob("*.yaml")):
-            profile = load_profile(file, mibs=mibs)
-            found[profile.name] = profile
+    found = {profile.name: profile for profile in (load_profile(file, mibs=mibs) for file in list_documents(PROFILE_FOLDER))}
+    files: dict[str, Path] = {}
+    for file in (file for folder in folders for file in list_documents(folder)):
+        profile = load_profile(file, mibs=mibs)
+        if profile.name in files:
+            raise DocumentError(f"profile {profile.name!r} stands also in {files[profile.name]}", file=str(file), line=1, path="$.name")
+        found[profile.name], files[profile.name] = profile, file
     return [found[name] for name in sorted(found)]
 
 
