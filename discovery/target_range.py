@@ -1,7 +1,7 @@
 """Which addresses a job names: single ones, ranges, CIDR networks and names, less what is excluded.
 
 Pure: a set of disjoint intervals of addresses, kept as numbers, so that a /12 costs nothing until it is walked. Names stay
-names; who resolves them asks `covers` for the addresses found. See docs/discovery.md.
+names; who resolves them asks `excludes` of the addresses found. See docs/discovery.md.
 """
 
 from __future__ import annotations
@@ -42,10 +42,6 @@ class TargetRange:
         for version, first, last in self.intervals:
             for number in range(first, last + 1):
                 yield str(_address(version, number))
-
-    def covers(self, address: str) -> bool:
-        """Whether an address is among the targets."""
-        return _holds(self.intervals, ipaddress.ip_address(address))
 
     def excludes(self, address: str) -> bool:
         """Whether an address is excluded: also one that a name resolves to is then never asked."""

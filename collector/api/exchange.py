@@ -96,11 +96,11 @@ def read_id(request: web.Request, name: str = "id") -> str:
     return request.match_info[name]
 
 
-def read_number(request: web.Request, name: str = "id") -> int:
-    """A part of the path that is a number. Raises InputError."""
-    text = request.match_info[name]
+def read_number(request: web.Request) -> int:
+    """The `id` of the path where it is a number. Raises InputError."""
+    text = request.match_info["id"]
     if not text.isdecimal() or len(text) > 18:
-        raise InputError(f"{quote(text)} is no number", path=name)
+        raise InputError(f"{quote(text)} is no number", path="id")
     return int(text)
 
 

@@ -22,7 +22,7 @@ from muster.errors import (
     TooLargeError,
     UnavailableError,
 )
-from muster.wire.problem import CONTENT_TYPE_PROBLEM, Fault, Problem, problem_type
+from muster.wire.problem import CONTENT_TYPE_PROBLEM, Problem, problem_type
 
 DETAIL_LIMIT = 2_000
 # What a failed precondition is called by those who raise it; everything else in conflict is 409.
@@ -83,9 +83,9 @@ def _described(error: MusterError, status: int, code: str) -> Problem:
     return _problem(status, code, detail, path=path)
 
 
-def _problem(status: int, code: str, detail: str, *, path: str = "", errors: list[Fault] | None = None) -> Problem:
+def _problem(status: int, code: str, detail: str, *, path: str = "") -> Problem:
     title = http.HTTPStatus(status).phrase
-    return Problem(title=title, status=status, type=problem_type(code), detail=detail[:DETAIL_LIMIT], path=path, errors=errors or [])
+    return Problem(title=title, status=status, type=problem_type(code), detail=detail[:DETAIL_LIMIT], path=path)
 
 
 def _of_status(error: web.HTTPException) -> tuple[Problem, dict[str, str], dict[str, Any]]:

@@ -14,9 +14,9 @@
     compare.compare(ci_class, merged, recorded, subject) -> list[DifferenceSeed]  value_token(value), group_key, risk_of
     lifecycle.advance(stored, seeds, settings, now) -> Outcome
     case.advance_cases(stored, seeds, looked_at) -> CaseChanges                   conflict.resurrection_of(ci, record id, at)
-    authorise.PolicySet(policies), decide_policy(policies, seed, facts, now) -> PolicyVerdict | None, initial_discovery(source)
+    authorise.PolicySet(policies), decide_policy(policies, seed, facts, now) -> PolicyVerdict | None
     decide.accept / reject / ignore -> Verdict; decide.undo(changes, current) -> tuple[RecordedChange, ...]
-    explain.explain_link(evidence, source, ref), explain_value(value, losers) -> list[Line]; explain.render(line)
+    explain.explain_link(evidence, source, ref) -> list[Line], explain_value(value) -> Line; explain.render(line)
 
 `tests/reconcile/estate.py` runs all of them in the order in which the store does.
 """

@@ -117,13 +117,3 @@ def _is_from(seed: DifferenceSeed, sources: Sequence[str]) -> bool:
 def _moved_within(seed: DifferenceSeed, maximum: float) -> bool:
     ratio = change_ratio(seed.recorded, seed.observed)
     return ratio is not None and ratio <= maximum
-
-
-def initial_discovery(source_text: str, *, until_at: int | None = None) -> Policy:
-    """The policy by which `muster up` puts its own host on record, visibly: what this one source finds first."""
-    return Policy(
-        id="initial_discovery",
-        action="accept",
-        when=Condition(kinds=("new_ci",), sources=(source_text,), until_at=until_at),
-        reason="first discovery by a source that this installation started itself",
-    )

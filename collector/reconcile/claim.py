@@ -42,7 +42,7 @@ def claims_of(item: Item, source: SourceKey, junk: JunkFilter, observed_at: int 
     return found
 
 
-def recorded_claims(identifiers: Mapping[str, Any], recorded: Mapping[str, Any], *, zone: str, junk: JunkFilter, at: int = 0) -> tuple[Claim, ...]:
+def recorded_claims(identifiers: Mapping[str, Any], recorded: Mapping[str, Any], *, zone: str, junk: JunkFilter) -> tuple[Claim, ...]:
     """The claims of a CI's recorded side: identifiers given when it was recorded, and recorded attributes that identify."""
     found: dict[str, Any] = {}
     for attribute, kind in _RECORDED_KINDS.items():
@@ -50,7 +50,7 @@ def recorded_claims(identifiers: Mapping[str, Any], recorded: Mapping[str, Any],
             found[kind] = [*_texts(found.get(kind, ())), *_texts(recorded[attribute])]
     for kind, value in identifiers.items():
         found[kind] = [*_texts(found.get(kind, ())), *_texts(value)]
-    return claims_from(found, vendor=vendor_of(recorded), zone=zone, manager="recorded", junk=junk, at=at)
+    return claims_from(found, vendor=vendor_of(recorded), zone=zone, manager="recorded", junk=junk)
 
 
 def claims_from(identifiers: Mapping[str, Any], *, vendor: str, zone: str, manager: str, junk: JunkFilter, at: int = 0) -> tuple[Claim, ...]:

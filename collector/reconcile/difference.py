@@ -82,5 +82,4 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """The changes in the order to write them (closings first), and when time alone will next change one of them."""
 
     changes: tuple[DifferenceChange, ...] = ()
-    confirmed_ids: tuple[str, ...] = ()
     next_at: int | None = None

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from collector.reconcile.fact import EffectiveValue, Loser
+from collector.reconcile.fact import EffectiveValue
 from collector.reconcile.record import LinkEvidence, UsedIdentifier, Veto
 from muster.instant import render_instant
 
@@ -53,7 +53,6 @@ MESSAGES: Mapping[str, str] = {
     "value.newest": "{source} stated it last, at {at}.",
     "value.last_known": "No source is fresh; {source} stated it last, at {at}.",
     "value.union": "Joined from {sources}.",
-    "value.loser": "{source} says {value}, which does not count: {why}.",
     "loser.lower_rank": "a source of higher rank is fresh",
     "loser.same_rank": "another source of the same rank comes first",
     "loser.stale": "it is stale",
@@ -113,13 +112,11 @@ def _reasons(vetoes: Iterable[Veto], messages: Mapping[str, str]) -> str:
     return ", ".join(render(Line(f"veto.{veto.code}", {"left": veto.left, "right": veto.right}), messages) for veto in vetoes)
 
 
-def explain_value(value: EffectiveValue, losers: Iterable[Loser] = ()) -> list[Line]:
-    """Why a value is in force, and what other sources say."""
+def explain_value(value: EffectiveValue) -> Line:
+    """Why a value is in force."""
     arguments = {"at": render_instant(value.observed_at)}
     if value.source is not None:
         arguments["source"] = value.source.text
     if value.rule == "union":
         arguments["sources"] = ", ".join(each.text for each in value.witnesses)
-    lines = [Line(f"value.{value.rule}", arguments)]
-    lines += [Line("value.loser", {"source": each.source.text, "value": str(each.value)[:200], "why": f"@loser.{each.why}"}) for each in losers]
-    return lines
+    return Line(f"value.{value.rule}", arguments)

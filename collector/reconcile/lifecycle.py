@@ -27,7 +27,6 @@ def advance(stored: Sequence[StoredDifference], seeds: Iterable[DifferenceSeed],
     recent = _recently_resolved(stored, active, settings, now)
     wanted = {seed.subject: seed for seed in seeds}
     changes: list[DifferenceChange] = []
-    confirmed: list[str] = []
     for subject in sorted({*active, *wanted}):
         seed, known = wanted.get(subject), active.get(subject)
         if seed is None:
@@ -37,12 +36,9 @@ def advance(stored: Sequence[StoredDifference], seeds: Iterable[DifferenceSeed],
         elif known is None:
             changes.append(_open(seed, recent.get(subject), settings, now))
         else:
-            found = _meet(known, seed, settings, now)
-            changes += found
-            if not found:
-                confirmed.append(known.id)
+            changes += _meet(known, seed, settings, now)
     changes.sort(key=lambda change: change.action != "close")
-    return Outcome(changes=tuple(changes), confirmed_ids=tuple(confirmed), next_at=_next_at(stored, changes, settings))
+    return Outcome(changes=tuple(changes), next_at=_next_at(stored, changes, settings))
 
 
 def _recently_resolved(

@@ -104,13 +104,9 @@ def _candidates(name: str, merged: Merged, observations: Sequence[Observation], 
 
 
 def _why(value: EffectiveValue | None, loser: Loser | None, *, is_winner: bool) -> str:
-    if is_winner and value is not None:
-        return render(explain_value(value)[0])
-    if loser is not None:
+    if loser is not None and not (is_winner and value is not None):
         return MESSAGES.get(f"loser.{loser.why}", loser.why)
-    if value is not None and value.rule == "pin":
-        return render(explain_value(value)[0])
-    return "" if value is None else render(explain_value(value)[0])
+    return "" if value is None else render(explain_value(value))
 
 
 def _shown(value: Any, *, hides: bool) -> Any:

@@ -73,13 +73,11 @@ def load_definitions(connection: Connection, *, at: int | None = None) -> list[S
     return [_definition(row) for row in connection.execute(query)]
 
 
-def load_versions(connection: Connection, *, since: int, service_id: str | None = None) -> list[StoredDefinition]:
+def load_versions(connection: Connection, *, since: int) -> list[StoredDefinition]:
     """All versions that were in force at some time since then, oldest first, of services that still are in force."""
     table = service_definition.c
     still = select(table.service_id).where(table.in_force_to.is_(None))
     query = select(service_definition).where(or_(table.in_force_to.is_(None), table.in_force_to > since), table.service_id.in_(still))
-    if service_id is not None:
-        query = query.where(table.service_id == service_id)
     rows = connection.execute(query.order_by(table.service_id, table.in_force_from, table.id))
     return [each for each in map(_definition, rows) if each.in_force_to is None or each.in_force_to > each.in_force_from]
 

@@ -15,14 +15,13 @@ Normaliser = Literal["text", "serial", "uuid", "mac", "name", "address", "hexade
 
 class IdentifierKind(Struct, frozen=True):
     """One kind. `scope`: where a value is unique: `vendor` (serials), `zone` (names, locators), `manager` (the source that numbers
-    its own instances). `is_list`: several values at once are normal. `is_locator`: says where, never what.
+    its own instances). `is_list`: several values at once are normal.
     """
 
     name: str
     scope: Scope
     normaliser: Normaliser
     is_list: bool = False
-    is_locator: bool = False
 
 
 _KINDS = (
@@ -41,7 +40,7 @@ _KINDS = (
     IdentifierKind("fqdn", "zone", "name"),
     IdentifierKind("hostname", "zone", "name"),
     IdentifierKind("sysname", "zone", "name"),
-    IdentifierKind("ip", "zone", "address", is_list=True, is_locator=True),
+    IdentifierKind("ip", "zone", "address", is_list=True),
     IdentifierKind("number", "everywhere", "text"),
     IdentifierKind("url", "everywhere", "exact"),
 )

@@ -8,13 +8,6 @@ CONTENT_TYPE_PROBLEM = "application/problem+json"
 TYPE_PREFIX = "urn:muster:problem:"
 
 
-class Fault(Struct, frozen=True, omit_defaults=True):
-    """One of several faults of a request: where and what."""
-
-    path: str
-    reason: str
-
-
 class Problem(Struct, frozen=True, omit_defaults=True):
     """What went wrong with a request.
 
@@ -27,7 +20,6 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     detail: str = ""
     instance: str = ""
     path: str = ""
-    errors: list[Fault] = []
 
     @property
     def code(self) -> str:

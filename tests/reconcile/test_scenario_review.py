@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collector.reconcile.authorise import Condition, Policy, PolicySet, initial_discovery
+from collector.reconcile.authorise import Condition, Policy, PolicySet
 from collector.reconcile.compare import value_token
 from collector.reconcile.fact import Pin
 from collector.reconcile.settings import Settings
@@ -281,8 +281,9 @@ def test_one_bad_item_costs_only_itself() -> None:  # 49
     assert estate.rejected[0].reason == "unknown class 'sevrer'; did you mean 'server'?"
 
 
-def test_initial_discovery_puts_only_the_own_host_on_record() -> None:
-    estate = Estate(policies=PolicySet([initial_discovery("agent/web01/a1")]))
+def test_a_policy_for_one_source_puts_only_its_host_on_record() -> None:
+    policy = Policy(id="own", action="accept", when=Condition(kinds=("new_ci",), sources=("agent/web01/a1",)))
+    estate = Estate(policies=PolicySet([policy]))
     estate.report("agent/web01/a1", server(model="M1"))
     estate.report("agent/other/b1", item("host", "server", serial="S2", attributes={"name": "other"}))
     assert [estate.ci_of(text).is_recorded for text in ("agent/web01/a1", "agent/other/b1")] == [True, False]

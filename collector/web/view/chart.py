@@ -101,15 +101,6 @@ def name_series(series: SeriesView, among: Iterable[SeriesView]) -> str:
     return " ".join(parts) or series.name.removeprefix("node_")
 
 
-def to_sparkline(values: Sequence[float | None], width: int = 120, height: int = 24) -> str:
-    """The `d` of a small line over equal steps; empty where fewer than two values are known."""
-    known = [value for value in values if value is not None]
-    if len(known) < 2:
-        return ""
-    y = Scale(min(known), max(known), height - 2, 2)
-    return to_path(list(enumerate(values)), Scale(0, len(values) - 1, 1, width - 1), y)
-
-
 def _movement(series: SeriesView) -> float:
     values = [value for _, value in series.points if value is not None]
     return max(values) - min(values) + abs(max(values)) * 1e-3 if values else -1.0

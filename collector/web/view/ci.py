@@ -117,7 +117,6 @@ class CiHead(Struct, frozen=True):
     open_differences: int
     review_query: str
     contents: list[ContentCount]
-    relation_count: int
     redirected_from: list[str]
 
 
@@ -151,7 +150,6 @@ def to_head(detail: CiDetail, catalogue: ClassCatalogue, viewpoint: Viewpoint) -
         open_differences=summary.open_differences,
         review_query=review_query(summary.number, summary.id),
         contents=sorted(contents, key=lambda each: (-each.count, each.label)),
-        relation_count=len(detail.relations),
         redirected_from=detail.redirected_from,
     )
 

@@ -23,7 +23,6 @@ class IncidentRow(Struct, frozen=True):
     title: str
     priority: int
     severity: str
-    severity_key: str
     state: str
     state_key: str
     is_open: bool
@@ -83,7 +82,6 @@ def to_row(incident: IncidentView, catalogue: ClassCatalogue, viewpoint: Viewpoi
         title=viewpoint.pick(incident.title, incident.rule_id),
         priority=incident.priority,
         severity=word(SEVERITIES, incident.severity, viewpoint),
-        severity_key=incident.severity,
         state=word(INCIDENT_STATES, incident.state, viewpoint),
         state_key=incident.state,
         is_open=incident.state in {"pending", "open", "acknowledged"},

@@ -57,10 +57,8 @@ class OverviewPage(Struct, frozen=True):
     classes: list[ClassCount]
     parts: list[ClassCount]
     ci_total: int
-    part_total: int
     sources: SourceCount
     outbox_dead: int
-    outbox_pending: int
     changes: list[ChangeRow]
     is_empty: bool
 
@@ -91,10 +89,8 @@ def to_overview(
         classes=classes,
         parts=parts,
         ci_total=sum(each.total for each in classes),
-        part_total=sum(each.total for each in parts),
         sources=_sources(overview),
         outbox_dead=overview.outbox.get("dead", 0),
-        outbox_pending=overview.outbox.get("pending", 0),
         changes=to_changes([each for each in overview.recent if not _is_link(each)], catalogue, viewpoint),
         is_empty=not counts,
     )

@@ -46,15 +46,14 @@ def choose_step(extent: float, count: int, *, is_binary: bool = False) -> float:
     return next(step * power for step in (1, 2, 5, 10) if step * power >= rough * (1 - 1e-9))
 
 
-def choose_range(values: Sequence[float], *, is_ratio: bool = False, from_zero: bool = True) -> tuple[float, float]:
+def choose_range(values: Sequence[float], *, is_ratio: bool = False) -> tuple[float, float]:
     """The extent of an axis: ratios from 0 to 1, others from 0 where that does not flatten them; equal values get air."""
     if not values:
         return 0.0, 1.0
     low, high = min(values), max(values)
     if is_ratio and low >= 0 and high <= 1:
         return 0.0, 1.0
-    if from_zero and low > 0:
-        low = 0.0
+    low = min(low, 0.0)
     if low == high:
         return (low - 1.0, high + 1.0) if low else (0.0, 1.0)
     return low, high

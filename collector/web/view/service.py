@@ -9,7 +9,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from collector.web.view.chart import to_sparkline
 from collector.web.view.figure import say_percent, say_target, to_fraction
 from collector.web.view.label import StateMark, ci_path, service_path, to_state
 from collector.web.view.moment import Moment, maybe_moment, say_duration, say_minute, to_moment
@@ -74,7 +73,6 @@ class Tile(Struct, frozen=True):
     verdict_key: str
     budget: Budget | None
     days: list[Day]
-    sparkline: str
     open_incidents: int
     is_in_maintenance: bool
 
@@ -133,7 +131,6 @@ def to_tile(service: ServiceView, viewpoint: Viewpoint) -> Tile:
         verdict_key=verdict or "none",
         budget=to_budget(figure, viewpoint),
         days=days,
-        sparkline=to_sparkline([_ratio(each) for each in service.days[-30:]]),
         open_incidents=service.open_incidents,
         is_in_maintenance=service.is_in_maintenance,
     )
@@ -262,11 +259,6 @@ def to_outage(outage: Mapping[str, Any], named: Mapping[str, str], viewpoint: Vi
 
 def _names(tree: Mapping[str, Any]) -> dict[str, str]:
     return {str(tree.get("node", "")): str(tree.get("node", "")), **{k: v for child in tree.get("children") or [] for k, v in _names(child).items()}}
-
-
-def _ratio(day: Mapping[str, Any]) -> float | None:
-    ratio = to_fraction(day.get("availability"))
-    return None if ratio is None else float(ratio)
 
 
 def _level(day: Mapping[str, Any], ratio: Fraction | None) -> str:
