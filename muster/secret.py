@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from muster.errors import ConfigurationError, quote
+from muster.errors import ConfigurationError
 
 SECRET_LIMIT_BYTES = 65_536
 SCHEMES = ("file", "env", "systemd-credential")
@@ -46,10 +46,10 @@ def _read_file(path: Path, reference: str) -> str:
         with path.open("rb") as opened:
             content = opened.read(SECRET_LIMIT_BYTES + 1)
     except OSError as error:
-        raise ConfigurationError(f"secret {quote(reference)} cannot be read: {error.strerror}") from None
+        raise ConfigurationError(f"secret {reference!r} cannot be read: {error.strerror}") from None
     if len(content) > SECRET_LIMIT_BYTES or not content.strip():
-        raise ConfigurationError(f"secret {quote(reference)} is empty or larger than {SECRET_LIMIT_BYTES} bytes")
+        raise ConfigurationError(f"secret {reference!r} is empty or larger than {SECRET_LIMIT_BYTES} bytes")
     try:
         return content.decode("utf-8").strip()
     except UnicodeDecodeError:
-        raise ConfigurationError(f"secret {quote(reference)} is not UTF-8 text") from None
+        raise ConfigurationError(f"secret {reference!r} is not UTF-8 text") from None
