@@ -11,6 +11,7 @@ import datetime
 import fcntl
 import ipaddress
 import os
+import shlex
 import signal
 import socket
 import ssl
@@ -253,6 +254,7 @@ def _greet(settings: UpSettings, address: Address, credentials: Credentials, sec
     ]
     if address.fingerprint:
         token = credentials.enrolment_token_file.read_text(encoding="ascii").strip()
-        lines = [*lines, f"another server reports with: muster agent enrol {address.url} --token {token} --ca sha256:{address.fingerprint}"]
+        zone = "" if settings.zone == "default" else f" --zone {shlex.quote(settings.zone)}"
+        lines = [*lines, f"another server reports with: muster agent enrol {address.url} --token {token} --ca sha256:{address.fingerprint}{zone}"]
     for line in lines:
         say(line)

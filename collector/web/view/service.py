@@ -180,10 +180,10 @@ def to_figure(window: str, figure: Mapping[str, Any], viewpoint: Viewpoint) -> F
 
 
 def to_budget(figure: Mapping[str, Any], viewpoint: Viewpoint) -> Budget | None:
-    """None without a target."""
+    """None without a target, and where no time counted that a budget could be part of."""
     budget = figure.get("error_budget") or {}
     allowed, remaining = to_fraction(budget.get("allowed_ms")), to_fraction(budget.get("remaining_ms"))
-    if allowed is None or remaining is None:
+    if allowed is None or remaining is None or (allowed == 0 and remaining == 0):
         return None
     left = remaining / allowed if allowed > 0 else Fraction(0)
     shown = int(remaining) if remaining >= 0 else -int(-remaining)

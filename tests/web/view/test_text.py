@@ -15,6 +15,7 @@ from collector.web.table_export import to_csv, to_json
 from collector.web.view.as_at import parse_local
 from collector.web.view.figure import say_percent, say_target, to_fraction
 from collector.web.view.moment import DAY_MS, HOUR_MS, say_age, say_duration, say_exact, zone_name
+from collector.web.view.service import Budget, to_budget
 from collector.web.view.value import say_quantity, to_value
 from collector.web.view.viewpoint import Viewpoint
 from collector.web.view.word_change import mark_words
@@ -49,6 +50,13 @@ def test_figure_just_below_its_target_is_not_shown_as_the_target() -> None:
 
 def test_no_agreed_time_is_no_figure() -> None:
     assert say_percent(to_fraction({"numerator": 0, "denominator": 0})) == "—"
+
+
+def test_window_of_which_nothing_counted_has_no_budget_to_spend() -> None:
+    empty = {"error_budget": {"allowed_ms": {"numerator": 0, "denominator": 1}, "remaining_ms": {"numerator": 0, "denominator": 1}}}
+    spent = {"error_budget": {"allowed_ms": {"numerator": 0, "denominator": 1}, "remaining_ms": {"numerator": -60_000, "denominator": 1}}}
+    assert to_budget(empty, BERLIN) is None
+    assert to_budget(spent, BERLIN) == Budget("1 min over budget", 0.0, is_spent=True)
 
 
 @pytest.mark.parametrize(
