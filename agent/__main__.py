@@ -109,6 +109,9 @@ def run() -> int:
         # Whoever read the output has enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return EXIT_OK
+    except OSError as error:
+        print(f"muster agent: {error.filename or 'the output'}: {error.strerror or error}; check path, rights and space", file=sys.stderr)
+        return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_FAILED
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from muster.errors import ConfigurationError, UnavailableError, quote
 
@@ -135,7 +135,9 @@ def _open_postgresql(url: URL) -> Database:
 
 def is_unavailable(error: BaseException) -> bool:
     """Whether the database, its disk or the way to it is at fault, not the statement."""
-    return isinstance(error, UnavailableError | OperationalError | InterfaceError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+    if isinstance(error, UnavailableError | OperationalError | InterfaceError) or type(error) is DatabaseError:  # no database, or a broken one
+        return True
+    return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 import muster.cli
-from muster.cli.output import EXIT_FAULT, clean, exit_code
+from muster.cli.output import EXIT_FAULT, EXIT_REFUSED, clean, exit_code
 from muster.errors import MusterError
 
 app = typer.Typer(
@@ -73,6 +73,11 @@ def run(arguments: Sequence[str]) -> int:
             raise
         print(f"muster: {clean(str(error))}", file=sys.stderr)
         return exit_code(error)
+    except OSError as error:  # a full disk, a file in place of a folder: the machine's matter, not a fault in Muster
+        if is_debug:
+            raise
+        print(f"muster: {clean(str(error.filename or 'the output'))}: {error.strerror or error}; check path, rights and space", file=sys.stderr)
+        return EXIT_REFUSED
     except Exception as error:
         if is_debug:
             raise

@@ -81,6 +81,8 @@ class Client:
     def _request(
         self, method: str, path: str, *, query: Mapping[str, object] | None = None, body: object = None, headers: Mapping[str, str] | None = None
     ) -> tuple[bytes, str]:
+        if not self._profile.token.isprintable():
+            raise ConfigurationError("the token holds a line break or another character that no token has; copy it again")
         target = path + _to_query(query or {})
         sent = {"Authorization": f"Bearer {self._profile.token}", "User-Agent": "muster-cli", **(headers or {})}
         content = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()

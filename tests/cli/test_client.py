@@ -16,6 +16,7 @@ from muster.cli.profile import Profile
 from muster.errors import (
     AuthenticationError,
     AuthorisationError,
+    ConfigurationError,
     ConflictError,
     InputError,
     MusterError,
@@ -121,6 +122,13 @@ def test_redirect_is_not_followed(server: Server, client: Client) -> None:
     with pytest.raises(InputError, match="answered 302"):
         client.get("/v1/x")
     assert len(server.received) == 1
+
+
+def test_token_with_a_line_break_is_refused_without_showing_it(server: Server) -> None:
+    client = Client(Profile(f"http://127.0.0.1:{server.server_port}", "secret\ntoken"))
+    with pytest.raises(ConfigurationError, match="copy it again") as caught:
+        client.get("/v1/x")
+    assert ("secret" in str(caught.value), server.received) == (False, [])
 
 
 def test_nobody_listening_is_one_line_with_what_to_do() -> None:

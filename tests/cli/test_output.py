@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -14,6 +17,8 @@ from hypothesis import strategies as st
 from muster.cli.figure import say_duration, say_mean, say_percent
 from muster.cli.output import Output, clean, column, instant, render_columns, render_csv, render_value, show_list, to_text
 from muster.errors import MusterError
+from tests.cli.command import call_muster
+from tests.conftest import ROOT
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10
@@ -92,3 +97,21 @@ def test_every_error_has_an_exit_code_of_its_kind() -> None:
         errors.ConflictError("x"): 6, errors.ConfigurationError("x"): 1, errors.InputError("x"): 1, MusterError("x"): 1,
     }  # fmt: skip
     assert {error: exit_code(error) for error in codes} == codes
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("arguments", [("service", "schema"), ("agent", "--once", "--print")])
+def test_full_disk_is_one_line_and_no_fault_in_muster(arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "muster", *arguments], stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, timeout=60, check=False
+        )
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert "No space left on device" in done.stderr
+
+
+def test_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = call_muster("up", "--listen", "127.0.0.1:0", "--state-directory", str(tmp_path / "file" / "var"), folder=tmp_path)
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert "Not a directory; check path" in done.err

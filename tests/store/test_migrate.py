@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
-from collector.store.engine import Database
+from collector.store.engine import Database, open_database
 from collector.store.migrate import migrate_database, newest_revision
 from collector.store.schema import metadata
-from muster.errors import ConfigurationError
+from muster.errors import ConfigurationError, UnavailableError
 
 
 def test_migrations_make_the_tables_of_the_schema(empty_database: Database) -> None:
@@ -42,3 +43,13 @@ def test_a_newer_schema_is_refused(empty_database: Database) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(ConfigurationError, match="schema 9999, newer than this program"):
         migrate_database(empty_database)
+
+
+def test_a_file_that_is_no_database_is_unavailable_and_stays(tmp_path: Path) -> None:
+    file = tmp_path / "muster.db"
+    file.write_bytes(b"a letter to somebody\n" * 100)
+    database = open_database(f"sqlite:///{file}")
+    with pytest.raises(UnavailableError, match="file is not a database"):
+        migrate_database(database)
+    database.close()
+    assert file.read_bytes() == b"a letter to somebody\n" * 100
