@@ -15,11 +15,12 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from agent.host import Host
-from agent.metrics_server import parse_listen
+from agent.metrics_server import LISTEN_EXAMPLE
 from agent.settings import DEFAULT_URL, Settings
 from muster.config import Configuration, load_configuration
 from muster.errors import ConfigurationError
 from muster.facts.host_name import find_fqdn
+from muster.listen import parse_listen
 from muster.wire.transport import parse_url
 
 ENVIRONMENT_PREFIX = "MUSTER_AGENT_"
@@ -82,7 +83,7 @@ def load_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> t
     )
     parse_url(settings.url)
     if settings.listen:
-        parse_listen(settings.listen)
+        parse_listen(settings.listen, example=LISTEN_EXAMPLE)
     return settings, configuration
 
 

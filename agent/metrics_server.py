@@ -11,8 +11,10 @@ from collections.abc import Callable
 
 from agent.exposition import CONTENT_TYPE
 from agent.loop import WRITABLE, Loop
-from muster.errors import ConfigurationError, UnavailableError, quote
+from muster.errors import UnavailableError
+from muster.listen import parse_listen
 
+LISTEN_EXAMPLE = "127.0.0.1:9100"
 REQUEST_LIMIT_BYTES = 8192
 CONNECTION_LIMIT = 16
 DEADLINE_SECONDS = 10.0
@@ -25,7 +27,7 @@ class MetricsServer:
 
     def __init__(self, loop: Loop, listen: str, render: Callable[[], str], *, now: Callable[[], float] = time.monotonic) -> None:
         """Begin to listen on `ADDRESS:PORT`. Raises ConfigurationError, UnavailableError."""
-        host, port = parse_listen(listen)
+        host, port = parse_listen(listen, example=LISTEN_EXAMPLE)
         self._loop, self._render, self._now = loop, render, now
         self._clients: dict[int, tuple[socket.socket, bytearray, float]] = {}
         try:
@@ -115,14 +117,6 @@ class MetricsServer:
         client, _, _ = self._clients.pop(descriptor)
         self._loop.forget(descriptor)
         client.close()
-
-
-def parse_listen(text: str) -> tuple[str, int]:
-    """Address and port of `127.0.0.1:9100` or `[::1]:9100`. Raises ConfigurationError."""
-    host, _, port = text.rpartition(":")
-    if not host or not (port.isascii() and port.isdigit()) or int(port) > 65_535:
-        raise ConfigurationError(f"listen {quote(text)} is no address and port; write for example 127.0.0.1:9100")
-    return host.strip("[]"), int(port)
 
 
 def render_response(status: int, body: str, *, has_body: bool = True) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +10,7 @@ from msgspec import Meta, Struct
 
 from collector.reconcile.settings import Settings as ReconciliationSettings
 from muster.errors import ConfigurationError, quote
+from muster.listen import is_loopback, parse_listen
 
 ENVIRONMENT_PREFIX = "MUSTER_COLLECTOR_"
 
@@ -55,11 +55,7 @@ class CollectorSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     @property
     def address(self) -> tuple[str, int]:
         """Host and port. Port 0 takes a free one. Raises ConfigurationError."""
-        host, _, port = self.listen.rpartition(":")
-        host = host.removeprefix("[").removesuffix("]")
-        if not host or not port.isdecimal() or int(port) > 65_535:
-            raise ConfigurationError(f"listen {quote(self.listen)} is no address and port; write for example 127.0.0.1:8420")
-        return host, int(port)
+        return parse_listen(self.listen, example="127.0.0.1:8420")
 
     @property
     def has_tls(self) -> bool:
@@ -67,11 +63,7 @@ class CollectorSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     @property
     def is_loopback(self) -> bool:
-        host = self.address[0]
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return host == "localhost"
+        return is_loopback(self.address[0])
 
     @property
     def database_url(self) -> str:

@@ -27,6 +27,7 @@ from pathlib import Path
 from muster.cli.child import Child
 from muster.cli.up_credential import Address, Credentials, ensure_credentials, ensure_profile
 from muster.errors import ConfigurationError, UnavailableError
+from muster.listen import is_loopback, parse_listen
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -58,19 +59,14 @@ class UpSettings:
     @property
     def address(self) -> tuple[str, int]:
         """Host and port. Raises ConfigurationError."""
-        host, _, port = self.listen.rpartition(":")
-        host = host.strip("[]")
-        if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
-            raise ConfigurationError(f"--listen {self.listen!r} is no address and port; write for example 127.0.0.1:8420")
-        return host, int(port)
+        host, port = parse_listen(self.listen, example="127.0.0.1:8420")
+        if port == 0:
+            raise ConfigurationError("--listen needs a port that the agent and people can be told; write for example 127.0.0.1:8420")
+        return host, port
 
     @property
     def is_loopback(self) -> bool:
-        host = self.address[0]
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return host == "localhost"
+        return is_loopback(self.address[0])
 
 
 def run_up(settings: UpSettings) -> int:
