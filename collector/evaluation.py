@@ -183,6 +183,7 @@ class Evaluation:
                 each,
                 serial=found.serial,
                 site=found.site,
+                host=found.host,
                 suppressed_by="maintenance" if found.lifecycle == "maintenance" else None,
             )
             for each in components

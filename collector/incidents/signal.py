@@ -22,7 +22,10 @@ ComponentKey = tuple[str, tuple[str, ...]]  # id of the CI, names of the checks
 
 
 class ComponentStanding(Struct, frozen=True, kw_only=True):
-    """One component of services now: a CI with the checks that count. `since_at`: from when; `evidence_at`: seen last."""
+    """One component of services now: a CI with the checks that count. `since_at`: from when; `evidence_at`: seen last.
+
+    `host`: what the CI is a part of, by its name; empty where it is a host, a device or the like itself.
+    """
 
     ci: CiRef
     checks: tuple[str, ...]
@@ -34,6 +37,7 @@ class ComponentStanding(Struct, frozen=True, kw_only=True):
     suppressed_by: str | None = None
     serial: str | None = None
     site: str = ""
+    host: str = ""
 
     @property
     def key(self) -> ComponentKey:
@@ -84,7 +88,7 @@ def _of_component(component: ComponentStanding, users: list[ServiceStanding], ch
     check = ", ".join(component.checks)
     named = {language: ", ".join(each.name.get(language) or each.name.get("en", each.id) for each in users) for language in ("en", "zh-Hans")}
     values: dict[str, LocalisedText | str] = {
-        "ci.name": component.ci.name,
+        "ci.name": _name(component),
         "check": check,
         "reason": component.reason,
         "services": named if users else {"en": "no service", "zh-Hans": "无服务"},
@@ -110,6 +114,13 @@ def _of_component(component: ComponentStanding, users: list[ServiceStanding], ch
         },
         **_common(COMPONENT_DOWN, users, values, clear_ms),
     )
+
+
+def _name(component: ComponentStanding) -> LocalisedText | str:
+    """Whoever is called must know on which host a part is down."""
+    if not component.host:
+        return component.ci.name
+    return {"en": f"{component.ci.name} on {component.host}", "zh-Hans": f"{component.host} 上的 {component.ci.name}"}
 
 
 def _of_service(service: ServiceStanding, cause: str | None, clear_ms: int | None) -> Condition:

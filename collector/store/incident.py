@@ -27,11 +27,12 @@ _decoder = msgspec.msgpack.Decoder(Incident)
 
 
 class Particulars(msgspec.Struct, frozen=True):
-    """What a message says of a CI beside its name. `serial` None: not known."""
+    """What a message says of a CI beside its name. `serial` None: not known; `host`: the name of what the CI is a part of, empty: of nothing."""
 
     serial: str | None
     site: str
     lifecycle: str
+    host: str = ""
 
 
 def load_incidents(connection: Connection, keys: Iterable[str] = ()) -> list[Incident]:
@@ -135,13 +136,14 @@ def load_recent_changes(connection: Connection, ci_ids: Collection[str], since: 
 
 
 def load_particulars(connection: Connection, ci_ids: Collection[str]) -> dict[str, Particulars]:
-    """Serial number, site and lifecycle of these CIs; a recorded site goes before the zone of discovery."""
+    """Serial number, site, lifecycle and host of these CIs; a recorded site goes before the zone of discovery."""
     found: dict[str, Particulars] = {}
     wanted = sorted(ci_ids)
-    recorded = content.alias("recorded")
+    recorded, host = content.alias("recorded"), ci.alias("host")
     for start in range(0, len(wanted), _KEYS_PER_QUERY):
         query = (
-            select(ci.c.id, ci.c.zone, ci.c.lifecycle, content.c.body, recorded.c.body.label("recorded"))
+            select(ci.c.id, ci.c.zone, ci.c.lifecycle, content.c.body, recorded.c.body.label("recorded"), host.c.name.label("host"))
+            .outerjoin(host, host.c.id == ci.c.owner_ci_id)
             .outerjoin(content, content.c.hash == ci.c.effective_hash)
             .outerjoin(recorded, recorded.c.hash == ci.c.recorded_hash)
             .where(ci.c.id.in_(wanted[start : start + _KEYS_PER_QUERY]))
@@ -149,7 +151,8 @@ def load_particulars(connection: Connection, ci_ids: Collection[str]) -> dict[st
         for row in connection.execute(query):
             attributes = {**_attributes(row.body), **_attributes(row.recorded)}
             serial = attributes.get("serial")
-            found[row.id] = Particulars(None if serial is None else str(serial), str(attributes.get("site") or row.zone), row.lifecycle)
+            site = str(attributes.get("site") or row.zone)
+            found[row.id] = Particulars(None if serial is None else str(serial), site, row.lifecycle, row.host or "")
     return found
 
 

@@ -57,6 +57,12 @@ def test_service_is_told_by_itself_when_its_components_are_suppressed() -> None:
     assert (first.suppressed_by, second.suppressed_by, shop.covered_by, shop.status) == ("maintenance", "maintenance", None, "failing")
 
 
+def test_title_names_the_host_of_a_part() -> None:
+    (down, _) = derive_conditions([component("sshd-1", "down", host="vm-7")], [service("down", "sshd-1")])
+    assert down.title == {"en": "sshd-1 on vm-7 is down (reachability)", "zh-Hans": "vm-7 上的 sshd-1 已停止（reachability）"}
+    assert down.description["en"].startswith("sshd-1 on vm-7, a component of Shop, is down.")
+
+
 def test_key_ignores_severity_and_words() -> None:
     (minor, _), (critical, _) = (derive_conditions([component("web-1", "down", reason=state)], [service(state, "web-1")]) for state in ("up", "down"))
     assert (minor.key, minor.severity) == (critical.key, "minor")
