@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from muster.errors import ConfigurationError
-from muster.listen import is_loopback, parse_listen
+from muster.listen import is_loopback, is_unspecified, parse_listen
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,8 @@ def test_what_is_no_address_and_port_is_refused_with_an_example(text: str) -> No
 )
 def test_only_what_this_machine_alone_reaches_is_loopback(host: str, *, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+@pytest.mark.parametrize(("host", "expected"), [("0.0.0.0", True), ("::", True), ("192.0.2.1", False), ("::1", False), ("db.example.org", False)])
+def test_only_every_address_is_unspecified(host: str, *, expected: bool) -> None:
+    assert is_unspecified(host) is expected

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import fcntl
-import ipaddress
 import os
 import shlex
 import signal
@@ -27,7 +26,7 @@ from pathlib import Path
 from muster.cli.child import Child
 from muster.cli.up_credential import Address, Credentials, ensure_credentials, ensure_profile
 from muster.errors import ConfigurationError, UnavailableError
-from muster.listen import is_loopback, parse_listen
+from muster.listen import is_loopback, is_unspecified, parse_listen
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -145,7 +144,7 @@ def _make_address(settings: UpSettings) -> Address:
         return Address(f"http://{settings.listen}")
     from muster.cli.certificate import ensure_certificates
 
-    reached = _own_addresses() if ipaddress.ip_address(host).is_unspecified else [host]
+    reached = _own_addresses() if is_unspecified(host) else [host]
     made = ensure_certificates(settings.state_directory / "tls", reached, datetime.datetime.now(datetime.UTC))
     shown = f"[{reached[0]}]" if ":" in reached[0] else reached[0]
     return Address(f"https://{shown}:{port}", str(made.authority), str(made.certificate), str(made.key), made.fingerprint)
