@@ -13,6 +13,7 @@ from sqlalchemy import Connection, case, delete, exists, func, insert, or_, sele
 
 from collector.incidents.incident import Change, delivery_id, to_incident_change
 from collector.incidents.target_document import ConfiguredTarget
+from collector.store import audit_chain
 from collector.store.schema import delivery as table
 from muster.ports import IncidentChange
 
@@ -115,14 +116,13 @@ def hasten(connection: Connection, target: str, now: int) -> int:
     return connection.execute(due.values(next_attempt_at=now)).rowcount
 
 
-def replay_dead(connection: Connection, now: int, *, target: str | None = None, identifier: str | None = None) -> int:
-    """Make dead letters pending again, with their ids and bytes: of one target, one by id, or all. Returns how many."""
-    again = update(table).where(table.c.state == "dead")
-    if target is not None:
-        again = again.where(table.c.target == target)
-    if identifier is not None:
-        again = again.where(table.c.id == identifier)
-    return connection.execute(again.values(state="pending", attempts=0, next_attempt_at=now, leased_by=None, leased_until=None)).rowcount
+def replay_dead(connection: Connection, target: str, *, now: int, actor: str) -> int:
+    """Make the dead letters of a target pending again, with their ids and bytes. How many; the audit trail says who did it."""
+    again = update(table).where(table.c.state == "dead", table.c.target == target)
+    count = connection.execute(again.values(state="pending", attempts=0, next_attempt_at=now, leased_by=None, leased_until=None)).rowcount
+    if count:
+        audit_chain.append(connection, now, actor=actor, action="dead_letters_replayed", subject=target, detail={"count": count})
+    return count
 
 
 def release_leases(connection: Connection, holder: str) -> int:

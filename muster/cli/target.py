@@ -26,3 +26,10 @@ def send_test(target: Annotated[str, typer.Argument(help="The target's id.")], o
     if answer["outcome"] != "delivered":
         raise UnavailableError(f"{target} did not take it ({answer['outcome']}): {answer['detail']}; see targets.d and docs/incidents.md")
     tell(f"{target} took it: {answer['detail']}", answer, output)
+
+
+@COMMANDS.command()
+def replay(target: Annotated[str, typer.Argument(help="The target's id.")], output: OutputOption = Output.TABLE, url: UrlOption = None) -> None:
+    """Send its dead letters again, with the same ids."""
+    answer = open_client(url).send("POST", f"/v1/targets/{part(target)}/replay")
+    tell(f"{answer['replayed']} dead letters of {target} are sent again", answer, output)

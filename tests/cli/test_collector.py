@@ -173,6 +173,7 @@ def test_cases_are_listed_and_an_unknown_one_is_refused(office: Office) -> None:
     assert office.run("case", "resolve", "absent", "same").code == 3
     assert office.run("target", "list").code == 0
     assert office.run("target", "test", "absent").code == 3
+    assert office.run("target", "replay", "absent").code == 3
 
 
 def test_every_form_of_a_list_holds_the_same(office: Office) -> None:

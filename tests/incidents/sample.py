@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from collector.incidents.condition import Condition
 from collector.incidents.incident import Change
@@ -39,9 +39,14 @@ def condition(status: str, since: int, evidence: int | None = None, *, component
 def evaluate(engine: Engine, targets: list[ConfiguredTarget], now: int, *conditions: Condition) -> list[Change]:
     """One evaluation as the collector makes it: decided and written in one transaction."""
     with engine.begin() as connection:
-        incidents = load_incidents(connection, [each.key for each in conditions])
-        changes = decide_changes(incidents, conditions, LifecycleSettings(), now, started_at=0)
-        return apply_changes(connection, changes, targets, ANNOUNCEMENT)
+        return evaluate_in(connection, targets, now, *conditions)
+
+
+def evaluate_in(connection: Connection, targets: list[ConfiguredTarget], now: int, *conditions: Condition) -> list[Change]:
+    """The same within a transaction of the caller's."""
+    incidents = load_incidents(connection, [each.key for each in conditions])
+    changes = decide_changes(incidents, conditions, LifecycleSettings(), now, started_at=0)
+    return apply_changes(connection, changes, targets, ANNOUNCEMENT)
 
 
 def webhook(url: str, *, secret: str = "env:MUSTER_TEST_WEBHOOK_SECRET", when: str = "", name: str = "desk") -> ConfiguredTarget:

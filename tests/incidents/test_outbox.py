@@ -162,7 +162,7 @@ async def test_refused_message_is_a_dead_letter_that_can_be_replayed(engine: Eng
     assert states(engine) == [("desk", 1, "dead", 1), ("desk", 2, "delivered", 1)]
     with engine.begin() as connection:
         assert store.count_deliveries(connection) == ({"pending": 0, "dead": 1}, None)
-        assert store.replay_dead(connection, now_ms(), target="desk") == 1
+        assert store.replay_dead(connection, "desk", now=now_ms(), actor="person:kim") == 1
     await outbox.drain()
     assert states(engine) == [("desk", 1, "delivered", 1), ("desk", 2, "delivered", 1)]
     assert receiver.received[0].headers["webhook-id"] == receiver.received[-1].headers["webhook-id"]

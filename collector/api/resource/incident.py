@@ -1,4 +1,4 @@
-"""Incidents: what they are, who took them, and a test delivery to a target."""
+"""Incidents: what they are and who took them; targets: a test delivery, and dead letters sent again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from collector.api.exchange import answer, read_id, read_query
 from collector.api.keys import CLOCK, PARTS, READER, WRITER, actor_of
 from collector.api.route import Resource, Route
 from collector.store.incident import acknowledge_incident
-from muster.errors import ConfigurationError, NotFoundError
+from collector.store.outbox import replay_dead
+from muster.errors import ConfigurationError, NotFoundError, quote
 from muster.model.state import IncidentState
 from muster.ports import IncidentView, Page
 
@@ -37,6 +38,12 @@ class TestDelivery(Struct, frozen=True):
 
     outcome: str
     detail: str
+
+
+class ReplayedDeliveries(Struct, frozen=True):
+    """How many dead letters wait again."""
+
+    replayed: int
 
 
 async def list_incidents(request: web.Request) -> web.Response:
@@ -75,6 +82,16 @@ async def test_target(request: web.Request) -> web.Response:
     return answer(TestDelivery(sent.outcome, sent.detail))
 
 
+async def replay_target(request: web.Request) -> web.Response:
+    """Dead letters go again, under their own ids; of a target that is in force, since others have nobody to go to."""
+    target, now, actor, parts = read_id(request), request.app[CLOCK].now_ms(), actor_of(request), request.app[PARTS]
+    if target not in {each.id for each in parts.targets()}:
+        raise NotFoundError(f"no target {quote(target)} is in force; see `muster target list`")
+    count = await request.app[WRITER].run(lambda connection: replay_dead(connection, target, now=now, actor=actor))
+    parts.poke_outbox()
+    return answer(ReplayedDeliveries(count))
+
+
 RESOURCE = Resource(
     name="incident",
     summary="Incidents and targets",
@@ -86,5 +103,9 @@ RESOURCE = Resource(
         ),
         Route("GET", "/v1/targets", list_targets, "viewer", "The incident targets in force", answer=TargetList),
         Route("POST", "/v1/targets/{id}/test", test_target, "operator", "Send one marked test delivery", answer=TestDelivery, statuses=(404,)),
+        Route(
+            "POST", "/v1/targets/{id}/replay", replay_target, "operator", "Send its dead letters again",
+            answer=ReplayedDeliveries, statuses=(404,),
+        ),
     ),
 )  # fmt: skip
