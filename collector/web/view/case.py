@@ -9,14 +9,30 @@ from msgspec import Struct
 
 from collector.web.view.explanation import say_veto
 from collector.web.view.label import CiLink, to_link
-from collector.web.view.moment import Moment, to_moment
+from collector.web.view.moment import Moment, say_exact, to_moment
 from collector.web.view.value import say_plain
 from collector.web.view.viewpoint import Viewpoint
-from collector.web.view.wording import CASE_KINDS, CASE_QUESTIONS, IDENTIFIER_WORDS, N_, word
+from collector.web.view.wording import CASE_KINDS, CASE_QUESTIONS, IDENTIFIER_WORDS, N_, SECTIONS, word
 from muster.model.ci_class import ClassCatalogue
 from muster.ports import CaseView
 
 EVIDENCE_SHOWN = 16
+_EVIDENCE_WORDS = {
+    "section": N_("section"),
+    "lost": N_("gone of it"),
+    "of": N_("known of it"),
+    "refs": N_("gone, by name"),
+    "source": N_("source"),
+    "scope": N_("within"),
+    "value": N_("value"),
+    "identifier": N_("identifier"),
+    "old": N_("before"),
+    "new": N_("after"),
+    "records": N_("records"),
+    "lifecycle": N_("lifecycle"),
+    "lifecycle_since_at": N_("lifecycle since"),
+    "seen_at": N_("seen"),
+}
 # What may be decided on a kind of case, the usual answer first.
 _IDENTITY = {"same": N_("They are one"), "different": N_("They are different"), "dismiss": N_("It is nothing")}
 _CONFIRM = {"confirm": N_("It is so"), "dismiss": N_("It is nothing")}
@@ -63,4 +79,14 @@ def _evidence(evidence: Mapping[str, Any], viewpoint: Viewpoint) -> Iterator[tup
             yield viewpoint.say("Against it"), say_veto(each, viewpoint)
     for name, value in evidence.items():
         if name not in {"identifiers", "vetoes"} and value not in (None, "", [], {}):
-            yield name.replace("_", " "), say_plain(value, viewpoint)[:240]
+            yield word(_EVIDENCE_WORDS, name, viewpoint), _say_evidence(name, value, viewpoint)[:240]
+
+
+def _say_evidence(name: str, value: Any, viewpoint: Viewpoint) -> str:
+    if name.endswith("_at") and isinstance(value, int):
+        return say_exact(value, viewpoint)
+    if name == "section":
+        return viewpoint.say("the whole source") if value == "*" else word(SECTIONS, str(value), viewpoint)
+    if name == "source":
+        return "/".join(str(value).split("/")[:2])
+    return say_plain(value, viewpoint)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct
 
@@ -11,7 +12,7 @@ from collector.web.view.label import CiLink, source_text, to_link
 from collector.web.view.moment import Moment, to_moment
 from collector.web.view.value import say_plain
 from collector.web.view.viewpoint import Viewpoint
-from collector.web.view.wording import LAYERS, relation_word, word
+from collector.web.view.wording import IDENTIFIER_WORDS, LAYERS, relation_word, word
 from muster.model.ci_class import ClassCatalogue
 from muster.ports import RelationView
 
@@ -39,7 +40,7 @@ def to_relations(relations: Sequence[RelationView], catalogue: ClassCatalogue, v
             other_owner=None if each.other_owner is None else to_link(each.other_owner, catalogue, viewpoint),
             text=relation_word(each.direction, each.type, viewpoint),
             other=None if each.other is None else to_link(each.other, catalogue, viewpoint),
-            claim=say_plain(each.claim, viewpoint),
+            claim=say_claim(each.claim, each.direction, viewpoint),
             qualifier=each.qualifier,
             side=each.side,
             side_text=word(LAYERS, each.side, viewpoint),
@@ -49,6 +50,15 @@ def to_relations(relations: Sequence[RelationView], catalogue: ClassCatalogue, v
         for each in relations
     ]
     return sorted(rows, key=_place)
+
+
+def say_claim(claim: Mapping[str, Any], direction: str, viewpoint: Viewpoint) -> str:
+    """What was claimed of the end that is not known yet: its identifiers in words, a bare ref as it is."""
+    end = claim.get("from" if direction == "in" else "to")
+    if not isinstance(end, Mapping):
+        return say_plain(end, viewpoint)
+    identifiers = end.get("identifiers") or {}
+    return ", ".join(f"{word(IDENTIFIER_WORDS, name, viewpoint)} {say_plain(value, viewpoint)}" for name, value in identifiers.items())
 
 
 def natural_key(text: str) -> list[tuple[int, int, str]]:

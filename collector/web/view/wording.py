@@ -104,6 +104,7 @@ IDENTIFIER_WORDS = {
     "permanent_mac": N_("permanent MAC"),
     "mac": "MAC",
     "machine_id": N_("machine id"),
+    "boot_id": N_("boot id"),
     "ssh_host_key": N_("SSH host key"),
     "engine_id": N_("SNMP engine"),
     "asset_tag": N_("asset tag"),

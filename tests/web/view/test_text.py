@@ -15,6 +15,7 @@ from collector.web.table_export import to_csv, to_json
 from collector.web.view.as_at import parse_local
 from collector.web.view.figure import say_percent, say_target, to_fraction
 from collector.web.view.moment import DAY_MS, HOUR_MS, say_age, say_duration, say_exact, zone_name
+from collector.web.view.relation import say_claim
 from collector.web.view.service import Budget, to_budget
 from collector.web.view.value import say_quantity, to_value
 from collector.web.view.viewpoint import Viewpoint
@@ -105,6 +106,14 @@ def test_quantity_has_a_readable_size(number: float, unit: str, text: str) -> No
 def test_long_list_is_cut_and_kept_whole_behind() -> None:
     value = to_value([f"10.0.0.{number}" for number in range(40)], BERLIN)
     assert (len(value.texts), value.more, value.exact.count(",")) == (12, 28, 39)
+
+
+def test_unknown_end_of_a_relation_is_told_by_its_identifiers() -> None:
+    neighbour = {"identifiers": {"sysname": "ap-7", "name": "Gi0"}, "class": "interface"}
+    claim = {"type": "connected_to", "from": "snmp:serial:acme:1/if:Gi1", "to": neighbour}
+    assert say_claim(claim, "out", BERLIN) == "system name ap-7, name Gi0"
+    assert say_claim(claim, "out", SHANGHAI) == "系统名称 ap-7, 名称 Gi0"
+    assert say_claim(claim, "in", BERLIN) == "snmp:serial:acme:1/if:Gi1"
 
 
 def test_exported_cell_is_no_formula() -> None:
