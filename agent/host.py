@@ -95,7 +95,7 @@ class Host:
     def names(self, path: str) -> list[str]:
         """The names in a folder, sorted; none where it cannot be listed."""
         try:
-            return sorted(os.listdir(self._root + path))  # noqa: PTH208
+            return sorted(os.listdir(self._root + path))
         except OSError:
             return []
 
@@ -112,14 +112,14 @@ class Host:
     def read_link(self, path: str) -> str:
         """Where a symbolic link points; empty where it is none."""
         try:
-            return os.readlink(self._root + path)  # noqa: PTH115
+            return os.readlink(self._root + path)
         except OSError:
             return ""
 
     def stamp(self, path: str) -> tuple[int, int, int] | None:
         """What changes whenever a file does: its time of change (ns), size and inode; None where it is absent."""
         try:
-            found = os.stat(self._root + path)  # noqa: PTH116
+            found = os.stat(self._root + path)
         except OSError:
             return None
         return found.st_mtime_ns, found.st_size, found.st_ino

@@ -15,7 +15,7 @@ from muster.errors import UnavailableError
 TIME_LIMIT_SECONDS = 120.0
 OUTPUT_LIMIT_BYTES = 64 * 1_048_576
 _READ_BYTES = 262_144
-_PACKAGES_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+_PACKAGES_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class SectionResult(NamedTuple):

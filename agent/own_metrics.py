@@ -63,7 +63,7 @@ def to_own_samples(figures: Figures, spool: Spool, sender: Sender, log: Log) -> 
 def _resident_bytes() -> int:
     """/proc/self/statm is this process's own, whatever root the host's files have."""
     try:
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
+        with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
         return 0

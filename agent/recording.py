@@ -58,7 +58,7 @@ class RecordedSystem:
         return None
 
     def _read(self, name: str) -> str:
-        with open(f"{self._folder}/{name}", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+        with open(f"{self._folder}/{name}", encoding="utf-8", errors="replace") as file:
             return file.read(_FILE_LIMIT)
 
 
@@ -66,6 +66,6 @@ def open_host(root: str = "/", recording: str = "") -> Host:
     """This machine, the machine whose files lie below `root`, or a recorded one. Raises ConfigurationError."""
     if recording:
         return Host(f"{recording}/root", RecordedSystem(recording))
-    if not os.path.isdir(f"{root}/proc"):  # noqa: PTH112
+    if not os.path.isdir(f"{root}/proc"):
         raise ConfigurationError(f"--root {root} has no folder proc; name the folder below which a host's file system lies")
     return Host(root)

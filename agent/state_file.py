@@ -17,7 +17,7 @@ _LIMIT_BYTES = 4 * 1_048_576
 def load_document(file: str) -> dict[str, Any]:
     """The JSON object in a file; empty where there is none or it is damaged, for what stands in it can be found out anew."""
     try:
-        with open(file, encoding="utf-8") as content:  # noqa: PTH123  # pathlib costs the resident process a megabyte
+        with open(file, encoding="utf-8") as content:
             found = json.loads(content.read(_LIMIT_BYTES))
     except (OSError, ValueError, RecursionError):
         return {}
@@ -32,14 +32,14 @@ def save_document(file: str, document: Mapping[str, Any]) -> None:
         os.write(descriptor, json.dumps(document).encode())
     finally:
         os.close(descriptor)
-    os.replace(part, file)  # noqa: PTH105
+    os.replace(part, file)
 
 
 @contextmanager
 def lock_folder(folder: str) -> Iterator[None]:
     """Hold the state directory (made with mode 0700) for one process. Raises UnavailableError where another holds it."""
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103
+        os.makedirs(folder, mode=0o700, exist_ok=True)
         descriptor = os.open(f"{folder}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise UnavailableError(f"state directory {folder} cannot be used: {error.strerror}; check that it exists and is writable") from error

@@ -43,5 +43,5 @@ def load_plugins(package: ModuleType, constant: str, kind: type[T]) -> dict[str,
 
 def _module_names(package: ModuleType) -> list[str]:
     """Not pkgutil.iter_modules: it loads inspect, which costs the resident agent a megabyte."""
-    files = {name for folder in package.__path__ for name in os.listdir(folder)}  # noqa: PTH208
+    files = {name for folder in package.__path__ for name in os.listdir(folder)}
     return sorted(name.removesuffix(".py") for name in files if name.endswith(".py") and not name.startswith("_"))

@@ -118,7 +118,7 @@ def save_private(file: str, text: str) -> None:
     """Write a file that only its owner may read (0600), whole or not at all. Raises UnavailableError."""
     part = f"{file}.part"
     try:
-        os.makedirs(os.path.dirname(os.path.abspath(file)), mode=0o700, exist_ok=True)  # noqa: PTH100, PTH103, PTH120
+        os.makedirs(os.path.dirname(os.path.abspath(file)), mode=0o700, exist_ok=True)
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             os.fchmod(descriptor, 0o600)
@@ -126,7 +126,7 @@ def save_private(file: str, text: str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.replace(part, file)  # noqa: PTH105
+        os.replace(part, file)
     except OSError as error:
         raise UnavailableError(f"{file} cannot be written: {error.strerror}; check the folder and its owner") from error
 

@@ -10,7 +10,7 @@ _TOKEN_LIMIT = 4096
 def load_token(file: str) -> str:
     """The token in a file, without white space around it. Raises ConfigurationError where there is none."""
     try:
-        with open(file, encoding="ascii") as content:  # noqa: PTH123  # pathlib costs the resident agent a megabyte
+        with open(file, encoding="ascii") as content:
             token = content.read(_TOKEN_LIMIT + 1).strip()
     except UnicodeDecodeError:
         raise ConfigurationError(f"token file {file} holds no token; enrol this source again") from None

@@ -28,7 +28,7 @@ def require_icmp(version: int) -> None:
         open_channel(version).socket.close()
     except UnavailableError as error:
         missing(str(error))
-    if version == 6 and not os.path.exists("/proc/net/if_inet6"):  # noqa: PTH110
+    if version == 6 and not os.path.exists("/proc/net/if_inet6"):  # noqa: PTH110  # a file of the kernel
         missing("IPv6 on this machine")
 
 
