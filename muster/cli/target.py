@@ -32,4 +32,4 @@ def send_test(target: Annotated[str, typer.Argument(help="The target's id.")], o
 def replay(target: Annotated[str, typer.Argument(help="The target's id.")], output: OutputOption = Output.TABLE, url: UrlOption = None) -> None:
     """Send its dead letters again, with the same ids."""
     answer = open_client(url).send("POST", f"/v1/targets/{part(target)}/replay")
-    tell(f"{answer['replayed']} dead letters of {target} are sent again", answer, output)
+    tell(f"dead letters of {target} that are sent again: {answer['replayed']}", answer, output)
