@@ -145,13 +145,15 @@ def _refuse_doubled_keys(node: yaml.Node, file: str, seen: set[int] | None = Non
 
 
 def _count_values(node: yaml.Node, file: str, counts: dict[int, int]) -> int:
-    """How many values a node is with its aliases written out; refuses what holds itself, and what few lines make endless."""
+    """How many values a node is with its aliases written out; refuses what holds itself, and what few lines make endless; NUL characters too."""
     known = counts.get(id(node))
     line = node.start_mark.line + 1
     if known == 0:
         raise DocumentError("what stands here holds itself through an alias; write it out", file=file, line=line)
     if known is not None:
         return known
+    if isinstance(node, yaml.ScalarNode) and "\0" in node.value:  # which no database holds, and no report
+        raise DocumentError("text with a NUL character; write it without", file=file, line=line)
     counts[id(node)] = 0  # under way
     count = 1
     if isinstance(node, yaml.MappingNode):

@@ -27,6 +27,7 @@ ALIASES = "parts:\n- &p0 {name: a}\n" + "".join(f"- &p{level} {{parts: [{', '.jo
         ("name: x\nparts: &p\n- {parts: *p}\n", 2, "holds itself"),
         (ALIASES, 8, "with its aliases written out"),
         ("name: " + "[" * 2_000, 1, "not YAML"),
+        ('name: x\nparts:\n- {name: "a\\0b"}\n', 3, "NUL character"),
         ("name: x\n5: y\n", 1, "Expected `str`"),
         ("name: x\nprts: []\n", 2, "did you mean 'parts'?"),
     ],
