@@ -116,7 +116,8 @@ def _describe(hearing: _Hearing, names: Sequence[str], timeline: Timeline) -> Co
     told = hearing.told
     evidence = [each for check in names for name in _constituents(told.evidence, check) for each in told.evidence[name].values()]
     agreeing = [each for each in evidence if each.state != "unknown" and (each.state == "down") == (state == "down")]
-    reasons = (*(each.reason for each in agreeing), *(told.reasons.get(check, "") for check in names))
+    on_record = [text for check in names if (text := told.reasons.get(check, "")) and not (state != "unknown" and text in _WITHOUT_WORD)]
+    reasons = (*(each.reason for each in agreeing), *on_record)
     return ComponentTimeline(
         timeline=timeline,
         evidence_at=max((each.last_at for each in agreeing), default=timeline[-1][0]),

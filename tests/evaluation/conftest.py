@@ -81,9 +81,11 @@ class Estate:
             connection.execute(update(schema.ci).where(schema.ci.c.id == f"ci-{name}").values(lifecycle=lifecycle))
 
     def observe(
-        self, name: str, state: str, *, check: str = "icmp", at: int | None = None, interval: int = 30, combined: bool = False, source: int = 1
-    ) -> None:
+        self, name: str, state: str, *, check: str = "icmp", at: int | None = None, interval: int = 30, combined: bool = False, source: int = 1,
+        reason: str | None = None,
+    ) -> None:  # fmt: skip
         """One observation: a transition where the state changes, and the newest evidence. Sources: 1 probes, 2 is the agent of web-1."""
+        reason = f"{check} {state}" if reason is None else reason
         at = self.clock.now_ms() if at is None else at
         ci_id = f"ci-{name}"
         with self.engine.begin() as connection:
@@ -94,11 +96,11 @@ class Estate:
             if row is None or row.state != state:
                 connection.execute(
                     insert(schema.transition).values(
-                        ci_id=ci_id, check_name=check, source_id=None if combined else source, at=at, state=state, reason=f"{check} {state}",
+                        ci_id=ci_id, check_name=check, source_id=None if combined else source, at=at, state=state, reason=reason,
                         known_from=self.clock.now_ms(),
                     )
                 )  # fmt: skip
-            values: dict[str, Any] = {"state": state, "last_at": at, "interval_seconds": interval, "reason": f"{check} {state}"}
+            values: dict[str, Any] = {"state": state, "last_at": at, "interval_seconds": interval, "reason": reason}
             if row is None:
                 connection.execute(insert(schema.check_state).values(ci_id=ci_id, check_name=check, source_id=source, since_at=at, **values))
             else:

@@ -183,3 +183,16 @@ def test_gaps_make_silence_unknown_and_touch_nothing_else(raw: Any, drawn: list[
         else:
             assert after in {"silent", "unknown"}
     assert gaps or spared == timeline
+
+
+async def test_component_that_answers_is_not_explained_by_another_sources_silence(estate: Estate) -> None:
+    estate.add_ci("web-1")
+    estate.observe("web-1", "up", check="reachability", reason="")
+    estate.observe("web-1", "up", check="reachability", source=AGENT, reason="")
+    estate.clock.advance(seconds=15)
+    estate.observe("web-1", "unknown", check="reachability", source=AGENT, reason="no observation")
+    estate.observe("web-1", "up", check="reachability", reason="")
+    estate.apply(HOST)
+    await estate.evaluation().evaluate()
+    (component,) = estate.record().tree["children"]
+    assert (component["state"], component["reason"]) == ("up", "")
