@@ -5,7 +5,6 @@ One JSON file in the state directory, written whole. Not the only copy of anythi
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -125,6 +124,6 @@ class TargetBook:
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             part.write_bytes(msgspec.json.encode(_Content(list(self._targets.values()), self._runs)))
-            os.replace(part, self._file)  # noqa: PTH105  # one call, no half a file
+            part.replace(self._file)
         except OSError as error:
             raise UnavailableError(f"{self._file} cannot be written: {error.strerror}; free some space") from None

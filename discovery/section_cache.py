@@ -7,7 +7,6 @@ digest. Not the only copy of anything: a lost cache only makes the next report l
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 
 import msgspec
@@ -57,7 +56,7 @@ class SectionCache:
         part = path.with_suffix(".part")
         try:
             part.write_bytes(zstandard.ZstdCompressor(level=3).compress(msgspec.msgpack.encode(_Entry(name, section))))
-            os.replace(part, path)  # noqa: PTH105  # one call, no half a file
+            part.replace(path)
         except OSError as error:
             raise UnavailableError(f"{path} cannot be written: {error.strerror}; free some space") from None
         self._digests[key] = section.digest
