@@ -158,15 +158,18 @@ def load_part_relations(reading: Reading, key: str) -> list[RelationView]:
     owner_of: dict[str, str | None] = {found.id: found.owner_ci_id for found in reading.connection.execute(owner_query)} if ends else {}
     refs = load_refs(reading.connection, [*ends, *owner_of.values()])
     sources = load_source_refs(reading.connection, (found.source_id for found in rows))
-    views = []
+    grouped: defaultdict[tuple[Any, ...], list[Any]] = defaultdict(list)
     for found in rows:
         is_out = owner_of.get(found.from_ci_id) == row.id
         own, other = (found.from_ci_id, found.to_ci_id) if is_out else (found.to_ci_id, found.from_ci_id)
         if owner_of.get(other or "") == row.id:
             continue
-        word = (found.type, "out" if is_out else "in", other, found.qualifier, found.side, b"")
-        view = _relation(word, [found], refs, sources)
-        views.append(msgspec.structs.replace(view, own=refs.get(own), other_owner=refs.get(owner_of.get(other or "") or "")))
+        pending = bytes(found.claim_hash) if other is None else b""
+        grouped[own, found.type, "out" if is_out else "in", other, found.qualifier, found.side, pending].append(found)
+    views = []
+    for (own, *word), members in grouped.items():
+        view = _relation(tuple(word), members, refs, sources)
+        views.append(msgspec.structs.replace(view, own=refs.get(own), other_owner=refs.get(owner_of.get(view.other.id if view.other else "") or "")))
     return views
 
 

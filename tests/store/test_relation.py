@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from collector.store.reader import Reader
 from collector.store.schema import ci, history, relation
+from muster.clock import FakeClock
 from muster.wire.report import Endpoint, RelationClaim
-from tests.store.sender import START, Estate, item, section
+from tests.store.sender import CATALOGUE, START, Estate, item, section
 
 SWITCH_A = item("a", "network_device", attributes={"name": "sw-a"}, serial="S1AAA", chassis_id="00:1b:21:00:00:0a")
 SWITCH_B = item("b", "network_device", attributes={"name": "sw-b"}, serial="S2BBB", chassis_id="00:1b:21:00:00:0b")
@@ -45,6 +47,20 @@ def test_both_ends_see_one_link_with_two_witnesses(estate: Estate) -> None:
     assert len(set(ends)) == 1
     estate.send("snmp/d/d1", {"a": section(SWITCH_A, port("a", "1"), relations=[])}, at=2)
     assert relations(estate) == [("connected_to", "1", "2")]
+
+
+def test_link_of_a_port_is_one_relation_with_all_who_claim_it(estate: Estate) -> None:
+    """Also while its other end is not known."""
+    claim = link("a/if:1", "00:1b:21:00:00:0b", "2")
+    for at, source in enumerate(("snmp/d/d1", "snmp/d/d2")):
+        estate.send(source, {"a": section(SWITCH_A, port("a", "1"), relations=[claim])}, at=at)
+    reader = Reader(estate.database, CATALOGUE, clock=FakeClock(START + 600_000))
+    (pending,) = reader.part_relations("1")
+    assert (pending.other, [each.instance for each in pending.sources]) == (None, ["d1", "d2"])
+    estate.send("snmp/d/d3", {"b": section(SWITCH_B, port("b", "2"))}, at=2)
+    (found,) = reader.part_relations("1")
+    assert (found.own and found.own.name, found.other and found.other.name, found.other_owner and found.other_owner.name) == ("1", "2", "sw-b")
+    assert len(found.sources) == 2
 
 
 def test_what_a_whole_section_no_longer_claims_has_ended(estate: Estate) -> None:
