@@ -12,7 +12,10 @@ import typer
 from muster.cli.client import Client, open_client, part
 from muster.cli.listing import DEFAULT_LIMIT, LimitOption, show_pages
 from muster.cli.output import Output, OutputOption, UrlOption, column, instant, localised, show_one, tell
+from muster.clock import SystemClock
 from muster.errors import ConfigurationError, NotFoundError
+from muster.instant import render_instant
+from muster.model.query import parse_duration
 
 COMMANDS = typer.Typer(help="Differences between what is observed and what is recorded, and decisions on them.", no_args_is_help=True)
 RISKS = ("low", "medium", "high", "critical")
@@ -148,13 +151,15 @@ def ignore(
     *,
     group: GroupOption = None,
     query: QueryOption = None,
-    until: Annotated[str | None, typer.Option(help="When it is asked again: RFC 3339. Without: until it goes away by itself.")] = None,
+    until: Annotated[str | None, typer.Option(help="When it is asked again: 30d, or RFC 3339. Without: until it goes away by itself.")] = None,
     reason: ReasonOption = "",
     yes: YesOption = False,
     output: OutputOption = Output.TABLE,
     url: UrlOption = None,
 ) -> None:
     """Not now: silent for a time."""
+    if until and (seconds := parse_duration(until)) is not None:
+        until = render_instant(SystemClock().now_ms() + seconds * 1000)
     client = open_client(url)
     _decide(client, Verdict.IGNORE, choose(client, differences, group, query, yes=yes), {"reason": reason, "until": until}, output)
 

@@ -60,7 +60,7 @@ def check(files: FilesArgument, output: OutputOption = Output.TABLE) -> None:
     own = {str(value["id"]): value for value in (check_document(text, file) for file, text in documents.items())}
     elsewhere = {name for value in own.values() for _, name in named_services(value["components"])} - own.keys()
     checked = check_catalogue(documents, {name: {} for name in elsewhere})
-    tell(f"{len(checked)} services are right", [{"service_id": name} for name in checked], output)
+    tell("1 service is right" if len(checked) == 1 else f"{len(checked)} services are right", [{"service_id": name} for name in checked], output)
 
 
 @COMMANDS.command()

@@ -74,9 +74,11 @@ def test_differences_are_decided_on_singly_by_group_and_by_query_and_taken_back(
     refused = office.run("difference", "accept", "--group", group["group_key"], stdin="")
     assert (refused.code, refused.err) == (1, "muster: 4 differences of 4 CIs? Give --yes where nobody can be asked\n")
     ignored = office.read(
-        "difference", "ignore", "--query", f"name={first['ci']['name']} attribute:os.kernel", "--yes", "--until", "2099-01-01T00:00:00Z"
+        "difference", "ignore", "--query", f"name={first['ci']['name']} attribute:os.kernel", "--yes", "--until", "30d", "--reason", "later"
     )
     assert ignored["difference_ids"] == [first["id"]]
+    shown = office.read("difference", "show", first["id"])
+    assert 29 * 86_400_000 < shown["ignore_until"] - shown["opened_at"] < 31 * 86_400_000
     accepted = office.read("difference", "accept", "--group", group["group_key"], "--yes")
     assert len(accepted["difference_ids"]) == 3
     assert office.read("difference", "list", "name=app-*", "attribute:os.kernel") == []
