@@ -18,6 +18,13 @@ from muster.model.state import State
 from muster.ports import CiRef, LocalisedText
 
 _STATUS: dict[State, Status] = {"up": "ok", "degraded": "ok", "down": "failing", "unknown": "unknown"}
+# Checks as people call them; others are shown by their own names.
+CHECK_WORDS: Mapping[str, LocalisedText] = {
+    "agent_heartbeat": {"en": "agent heartbeat", "zh-Hans": "代理心跳"},
+    "listening": {"en": "listening", "zh-Hans": "监听"},
+    "reachability": {"en": "reachability", "zh-Hans": "可达性"},
+    "systemd_unit": {"en": "systemd unit", "zh-Hans": "systemd 单元"},
+}
 ComponentKey = tuple[str, tuple[str, ...]]  # id of the CI, names of the checks
 
 
@@ -89,7 +96,7 @@ def _of_component(component: ComponentStanding, users: list[ServiceStanding], ch
     named = {language: ", ".join(each.name.get(language) or each.name.get("en", each.id) for each in users) for language in ("en", "zh-Hans")}
     values: dict[str, LocalisedText | str] = {
         "ci.name": _name(component),
-        "check": check,
+        "check": {language: ", ".join(CHECK_WORDS.get(each, {}).get(language, each) for each in component.checks) for language in ("en", "zh-Hans")},
         "reason": component.reason,
         "services": named if users else {"en": "no service", "zh-Hans": "无服务"},
     }

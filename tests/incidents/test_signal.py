@@ -26,7 +26,7 @@ def service(state: State, *names: str, identifier: str = "shop", **more: Any) ->
 def test_down_component_of_a_down_service_is_one_critical_incident() -> None:
     down, shop = derive_conditions([component("web-1", "down", reason="no answer")], [service("down", "web-1")])
     assert (down.status, down.severity, down.impact, down.urgency, down.priority) == ("failing", "critical", 1, 2, 2)
-    assert down.title == {"en": "web-1 is down (reachability)", "zh-Hans": "web-1 已停止（reachability）"}
+    assert down.title == {"en": "web-1 is down (reachability)", "zh-Hans": "web-1 已停止（可达性）"}
     assert down.description["zh-Hans"] == "商城 的组件 web-1 已停止。no answer"
     assert down.labels == {"alertname": "service-component-down", "ci": "web-1", "service": "shop", "site": "berlin"}
     assert (shop.status, shop.covered_by) == ("failing", down.key)
@@ -59,7 +59,7 @@ def test_service_is_told_by_itself_when_its_components_are_suppressed() -> None:
 
 def test_title_names_the_host_of_a_part() -> None:
     (down, _) = derive_conditions([component("sshd-1", "down", host="vm-7")], [service("down", "sshd-1")])
-    assert down.title == {"en": "sshd-1 on vm-7 is down (reachability)", "zh-Hans": "vm-7 上的 sshd-1 已停止（reachability）"}
+    assert down.title == {"en": "sshd-1 on vm-7 is down (reachability)", "zh-Hans": "vm-7 上的 sshd-1 已停止（可达性）"}
     assert down.description["en"].startswith("sshd-1 on vm-7, a component of Shop, is down.")
 
 
