@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from sqlalchemy import ColumnElement, Double, and_, case, cast, exists, false, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Double, and_, case, cast, exists, false, func, literal_column, not_, or_, select, true
 
-from collector.store.schema import ci, difference, search_value, source, source_record
+from collector.store.schema import NOT_SEEN, ci, difference, search_value, source, source_record
+from collector.store.uuid_text import UuidText, id_text
+from collector.store.word import Word
 from muster.document import suggest
 from muster.errors import InputError, quote
 from muster.model.ci_class import ClassCatalogue
@@ -26,7 +28,7 @@ _WORDS: dict[str, ColumnElement[Any]] = {
     "zone": ci.c.zone,
     "id": ci.c.id,
     "control": ci.c.control_level,
-    "owner_id": func.coalesce(ci.c.owner_ci_id, ""),
+    "owner_id": ci.c.owner_ci_id,
 }
 _AGES: dict[str, ColumnElement[Any]] = {"seen": ci.c.seen_at, "created": ci.c.created_at, "changed": ci.c.changed_at}
 _open_difference = exists(select(difference.c.id).where(difference.c.ci_id == ci.c.id, difference.c.state == "open"))
@@ -107,7 +109,7 @@ def _term(term: Term, compiler: _Compiler) -> ColumnElement[bool]:
     if name == "source":
         return _source(term)
     if name in words:
-        return _text(func.lower(words[name]), term, whole=True)
+        return _word(words[name], term)
     if name in ages:
         return _age(ages[name], term, compiler.now)
     if name == "number" or name in fields.numbers:
@@ -164,6 +166,34 @@ def _check_known(name: str, compiler: _Compiler) -> None:
     if any(name in each.attributes for each in compiler.catalogue):
         raise InputError(f"attribute {quote(name)} is not indexed, so lists cannot be filtered by it; indexed are {', '.join(known)}", path="query")
     raise InputError(f"unknown field {quote(name)}{suggest(name, [*known, *compiler.fields.names()])}", path="query")
+
+
+def _word(column: ColumnElement[Any], term: Term) -> ColumnElement[bool]:
+    """A whole word, an id, or a pattern of either."""
+    if isinstance(column.type, Word):
+        return _listed(column, column.type, term)
+    if not isinstance(column.type, UuidText):
+        return _text(func.lower(column), term, whole=True)
+    if term.operator in (":", "=") and term.value and "*" not in term.value:
+        return and_(column.is_not(None), column == term.value.casefold())
+    return _text(func.coalesce(id_text(column), ""), term, whole=True)
+
+
+def _listed(column: ColumnElement[Any], kind: Word, term: Term) -> ColumnElement[bool]:
+    wanted = term.value.casefold()
+    if term.operator not in (":", "="):
+        return _text(column, term, whole=True)  # refuses
+    if not wanted:
+        return true() if term.operator == ":" else false()
+    chosen = column.in_([each for each in kind.words if fnmatchcase(each, _literally(wanted))])
+    if column is ci.c.presence and not fnmatchcase("seen", _literally(wanted)):
+        return and_(chosen, literal_column(NOT_SEEN))
+    return chosen
+
+
+def _literally(pattern: str) -> str:
+    """A pattern in which only `*` is special."""
+    return pattern.replace("[", "[[]").replace("?", "[?]")
 
 
 def _text(column: ColumnElement[Any], term: Term, *, whole: bool) -> ColumnElement[bool]:

@@ -15,6 +15,7 @@ from collector.store.read_ci import find_row
 from collector.store.read_service import services_by_ci
 from collector.store.reading import Reading, after, check_limit, choose_sort, load_refs, load_source_refs, make_cursor, ordered, read_cursor
 from collector.store.schema import ci, decision, difference, review_case
+from collector.store.uuid_text import least_id
 from muster.errors import NotFoundError, quote
 from muster.model.state import DifferenceState
 from muster.ports import CaseView, CiRef, DecisionView, DifferenceGroup, DifferenceView, Page
@@ -129,7 +130,7 @@ def _groups(condition: ColumnElement[bool]) -> Select[Any]:
             func.max(difference.c.risk).label("risk"),
             func.min(difference.c.opened_at).label("oldest_at"),
             func.max(difference.c.opened_at).label("newest_at"),
-            func.min(difference.c.id).label("example_id"),
+            least_id(difference.c.id).label("example_id"),
         )
         .select_from(difference.join(ci, ci.c.id == difference.c.ci_id))
         .where(condition)

@@ -22,6 +22,9 @@ from sqlalchemy import (
     text,
 )
 
+from collector.store.uuid_text import UuidText
+from collector.store.word import CONTROL_LEVELS, LIFECYCLES, PRESENCES, STATES, Word
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -32,6 +35,7 @@ metadata = MetaData(
 )
 # SQLite gives a row number to INTEGER PRIMARY KEY only, not to BIGINT.
 Id = BigInteger().with_variant(Integer, "sqlite")
+NOT_SEEN = f"presence <> {PRESENCES['seen']}"  # a query must spell it like this for SQLite to take the index
 
 # --- who reports -----------------------------------------------------------------------------------------------------
 source = Table(
@@ -89,14 +93,16 @@ section = Table(
     Column("is_released", Boolean, nullable=False, server_default=text("false")),  # a person let the loss through
     Column("stale_at", BigInteger),  # when it stops being fresh; NULL once that has been noticed
     Index(None, "stale_at"),
+    sqlite_with_rowid=False,
 )
 
 # --- what is observed ------------------------------------------------------------------------------------------------
 content = Table(
     "content",
     metadata,
-    Column("hash", LargeBinary, primary_key=True),  # SHA-256 of the canonical MessagePack
+    Column("hash", LargeBinary, primary_key=True),  # collector/store/content.py
     Column("body", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
 )
 source_record = Table(
     "source_record",
@@ -116,7 +122,7 @@ source_record = Table(
     Column("missed_since", BigInteger),
     Column("is_absent", Boolean, nullable=False, server_default=text("false")),
     Column("closed_at", BigInteger),  # a contradicting claim closed this record and opened another
-    Column("ci_id", Text, ForeignKey("ci.id")),  # the active link
+    Column("ci_id", UuidText, ForeignKey("ci.id")),  # the active link
     Column("link_rule", Text),
     Column("link_made_by", Text),  # engine | a person
     Column("link_evidence", LargeBinary),  # MessagePack: rule, identifiers used, ignored and why, candidates rejected
@@ -141,15 +147,17 @@ identity_claim = Table(
     Column("first_seen_at", BigInteger, nullable=False),
     Column("last_seen_at", BigInteger),  # NULL: still claimed; a claim that ended is historic and ended then
     Index(None, "kind", "value", "scope"),
+    sqlite_with_rowid=False,
 )
 recorded_claim = Table(
     "recorded_claim",
     metadata,
-    Column("ci_id", Text, ForeignKey("ci.id"), primary_key=True),
+    Column("ci_id", UuidText, ForeignKey("ci.id"), primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("scope", Text, primary_key=True),
     Column("value", Text, primary_key=True),
     Index(None, "kind", "value", "scope"),
+    sqlite_with_rowid=False,
 )
 quarantined_value = Table(
     "quarantined_value",
@@ -158,6 +166,7 @@ quarantined_value = Table(
     Column("scope", Text, primary_key=True),
     Column("value", Text, primary_key=True),
     Column("since_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 identity_constraint = Table(
     "identity_constraint",
@@ -166,7 +175,7 @@ identity_constraint = Table(
     Column("kind", Text, nullable=False),  # must_link | cannot_link
     Column("left_record_id", Id, ForeignKey("source_record.id"), nullable=False),
     Column("right_record_id", Id, ForeignKey("source_record.id"), nullable=False),
-    Column("decision_id", Text, nullable=False),
+    Column("decision_id", UuidText, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Index(None, "left_record_id"),
     Index(None, "right_record_id"),
@@ -176,16 +185,17 @@ observation_history = Table(
     metadata,
     Column("record_id", Id, ForeignKey("source_record.id"), primary_key=True),
     Column("observed_at", BigInteger, primary_key=True),
+    Column("known_from", BigInteger, primary_key=True),
     Column("content_hash", LargeBinary),  # None: the item left its section at that instant
-    Column("known_from", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 relation = Table(
     "relation",
     metadata,
     Column("id", Id, primary_key=True),
     Column("type", Text, nullable=False),
-    Column("from_ci_id", Text, ForeignKey("ci.id")),
-    Column("to_ci_id", Text, ForeignKey("ci.id")),
+    Column("from_ci_id", UuidText, ForeignKey("ci.id")),
+    Column("to_ci_id", UuidText, ForeignKey("ci.id")),
     Column("qualifier", Text, nullable=False, server_default=""),
     Column("side", Text, nullable=False),  # observed | recorded
     Column("source_id", Id, ForeignKey("source.id")),
@@ -194,6 +204,15 @@ relation = Table(
     Column("claim", LargeBinary, nullable=False),  # MessagePack of the claim, so that a pending end is tried again
     Column("valid_from", BigInteger, nullable=False),
     Column("valid_to", BigInteger),
+    Column("known_from", BigInteger),  # NULL: when it began
+    Column("end_known_from", BigInteger),  # when its end became known; NULL: when it ended
+    Column("misses", Integer, nullable=False, server_default="0"),
+    Column("missed_since", BigInteger),
+    Column("seen_days", Integer, nullable=False, server_default="0"),  # of a suggested type: on how many days
+    Column("seen_day", Integer),  # days since 1970 of the last of them
+    Column("expires_at", BigInteger),  # of a suggested type: when it ends unless it is seen again
+    Column("decision_id", UuidText),  # of the recorded side
+    Index("ix_relation_expires_at", "expires_at", sqlite_where=text("expires_at IS NOT NULL"), postgresql_where=text("expires_at IS NOT NULL")),
     Index(None, "from_ci_id"),
     Index(None, "to_ci_id"),
     Index(None, "source_id", "section"),
@@ -205,25 +224,50 @@ relation = Table(
     ),
 )
 
+link_past = Table(
+    "link_past",
+    metadata,  # which CI a record belonged to until an instant; append-only
+    Column("id", Id, primary_key=True),
+    Column("record_id", Id, ForeignKey("source_record.id"), nullable=False),
+    Column("ci_id", UuidText, ForeignKey("ci.id"), nullable=False),
+    Column("known_to", BigInteger, nullable=False),
+    Index(None, "record_id"),
+    Index(None, "ci_id"),
+    Index(None, "known_to"),
+)
+relation_past = Table(
+    "relation_past",
+    metadata,  # which CIs a relation was believed to join until an instant; append-only
+    Column("id", Id, primary_key=True),
+    Column("relation_id", Id, ForeignKey("relation.id"), nullable=False),
+    Column("from_ci_id", UuidText, ForeignKey("ci.id")),
+    Column("to_ci_id", UuidText, ForeignKey("ci.id")),
+    Column("known_to", BigInteger, nullable=False),
+    Index(None, "relation_id"),
+    Index(None, "from_ci_id"),
+    Index(None, "to_ci_id"),
+)
+
 # --- configuration items ---------------------------------------------------------------------------------------------
 ci = Table(
     "ci",
     metadata,
-    Column("id", Text, primary_key=True),  # UUIDv7
+    Column("id", UuidText, primary_key=True),  # UUIDv7
     Column("number", BigInteger, nullable=False, unique=True),
     Column("ci_class", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("zone", Text, nullable=False),
-    Column("owner_ci_id", Text, ForeignKey("ci.id")),  # the host of a dependent CI
+    Column("owner_ci_id", UuidText, ForeignKey("ci.id")),  # the host of a dependent CI
     Column("local_key", Text),  # of a dependent CI: unique for its owner and class
-    Column("lifecycle", Text, nullable=False),
-    Column("presence", Text, nullable=False),
-    Column("operation", Text, nullable=False, server_default="unknown"),
-    Column("control_level", Text, nullable=False),
+    Column("lifecycle", Word(LIFECYCLES), nullable=False),
+    Column("presence", Word(PRESENCES), nullable=False),
+    Column("operation", Word(STATES), nullable=False, server_default=text(str(STATES["unknown"]))),
+    Column("control_level", Word(CONTROL_LEVELS), nullable=False),
     Column("is_recorded", Boolean, nullable=False, server_default=text("false")),  # false: observed only ("unrecorded")
     Column("is_provisional", Boolean, nullable=False, server_default=text("false")),
     Column("has_decisions", Boolean, nullable=False, server_default=text("false")),  # a person made it what it is
     Column("recorded_class", Text),  # the class on record; NULL: not recorded
+    Column("recorded_from", BigInteger),  # when it was first put on record; NULL: never yet
     Column("effective_hash", LargeBinary),  # content {attribute: value}
     Column("provenance", LargeBinary),  # MessagePack {attribute: [source_id, rule, since]}; missing = whole CI from one source
     Column("recorded_hash", LargeBinary),
@@ -232,43 +276,47 @@ ci = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
     Column("seen_at", BigInteger),
-    Column("redirect_to", Text, ForeignKey("ci.id")),  # merged into
+    Column("redirect_to", UuidText, ForeignKey("ci.id")),  # merged into
     Index(None, "ci_class", "name"),
-    Index(None, "owner_ci_id", "ci_class"),
-    Index(None, "presence"),
+    Index(None, "owner_ci_id"),
+    # What is not seen is asked for; what is seen is nearly everything, and no index finds it faster.
+    Index("ix_ci_not_seen", "presence", sqlite_where=text(NOT_SEEN), postgresql_where=text(NOT_SEEN)),
 )
 portable_key = Table(
     "portable_key",
     metadata,  # what recognises a dependent CI in another owner: world wide name, vendor and serial
     Column("ci_class", Text, primary_key=True),
     Column("key", Text, primary_key=True),
-    Column("ci_id", Text, ForeignKey("ci.id"), primary_key=True),
+    Column("ci_id", UuidText, ForeignKey("ci.id"), primary_key=True),
     Index(None, "ci_id"),
+    sqlite_with_rowid=False,
 )
 search_value = Table(
     "search_value",
     metadata,
-    Column("ci_id", Text, ForeignKey("ci.id"), primary_key=True),
+    Column("ci_id", UuidText, ForeignKey("ci.id"), primary_key=True),
     Column("attribute", Text, primary_key=True),  # declared `indexed`, or tag.NAME
     Column("value", Text, primary_key=True),  # lower case
     Index(None, "attribute", "value"),
+    sqlite_with_rowid=False,
 )
 pin = Table(
     "pin",
     metadata,
-    Column("ci_id", Text, ForeignKey("ci.id"), primary_key=True),
+    Column("ci_id", UuidText, ForeignKey("ci.id"), primary_key=True),
     Column("attribute", Text, primary_key=True),
     Column("value", LargeBinary, nullable=False),
     Column("reason", Text, nullable=False),
     Column("owner", Text, nullable=False),
     Column("expires_at", BigInteger),
-    Column("decision_id", Text, nullable=False),
+    Column("decision_id", UuidText, nullable=False),
+    sqlite_with_rowid=False,
 )
 history = Table(
     "history",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("ci_id", Text, ForeignKey("ci.id"), nullable=False),
+    Column("ci_id", UuidText, ForeignKey("ci.id"), nullable=False),
     Column("layer", Text, nullable=False),  # observed | recorded | relation | presence | lifecycle | identity
     Column("attribute", Text, nullable=False),  # "" for the CI itself
     Column("old_value", LargeBinary),  # MessagePack; NULL = no value
@@ -286,9 +334,9 @@ history = Table(
 difference = Table(
     "difference",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("id", UuidText, primary_key=True),
     Column("kind", Text, nullable=False),
-    Column("ci_id", Text, ForeignKey("ci.id"), nullable=False),
+    Column("ci_id", UuidText, ForeignKey("ci.id"), nullable=False),
     Column("attribute", Text, nullable=False, server_default=""),
     Column("recorded", LargeBinary),
     Column("observed", LargeBinary),
@@ -300,10 +348,14 @@ difference = Table(
     Column("confirmed_at", BigInteger, nullable=False),
     Column("closed_at", BigInteger),
     Column("ignore_until", BigInteger),
-    Column("decision_id", Text),
+    Column("decision_id", UuidText),
     Column("trail", LargeBinary, nullable=False),  # MessagePack list of [at, observed, is_back], at most 100
     Column("rejected_values", LargeBinary),  # MessagePack list: values that stay rejected if they come again
     Column("next_at", BigInteger),  # when time alone may change it
+    Column("change_id", Text),  # the approved change that it belongs to: matched, or linked by a person
+    Column("is_unauthorised", Boolean, nullable=False, server_default=text("false")),  # a governed attribute moved and no change expects it
+    Column("flaps", Integer, nullable=False, server_default="0"),  # how often the value moved within the flapping window
+    Column("waiting_id", UuidText),  # a decision on it that waits for a second person
     Column("version", BigInteger, nullable=False, server_default="1"),
     # rejected, ignored, pinned and held are still of the subject: a repeat finds its row instead of opening another.
     Index(
@@ -316,13 +368,66 @@ difference = Table(
         postgresql_where=text("state IN ('open','rejected','ignored','pinned','held')"),
     ),
     Index(None, "ci_id"),
-    Index(None, "state", "group_key"),
+    # All that a list of groups shows, so that it reads no row.
+    Index("ix_difference_group", "state", "group_key", "risk", "opened_at", "ci_id", "is_unauthorised", "flaps"),
     Index(None, "next_at"),
+    Index("ix_difference_change", "change_id", sqlite_where=text("change_id IS NOT NULL"), postgresql_where=text("change_id IS NOT NULL")),
+)
+difference_state = Table(
+    "difference_state",
+    metadata,  # each change of a difference's state after it opened; append-only
+    Column("id", Id, primary_key=True),
+    Column("difference_id", UuidText, ForeignKey("difference.id"), nullable=False),
+    Column("old_state", Text, nullable=False),
+    Column("new_state", Text, nullable=False),
+    Column("valid_from", BigInteger, nullable=False),
+    Column("known_from", BigInteger, nullable=False),
+    Index(None, "difference_id"),
+)
+policy_set = Table(
+    "policy_set",
+    metadata,  # every set of policies that was ever in force; the last one is
+    Column("version", Id, primary_key=True),
+    Column("documents", LargeBinary, nullable=False),  # MessagePack list of [file, text, applied_by]
+    Column("applied_by", Text, nullable=False),
+    Column("applied_at", BigInteger, nullable=False),
+)
+change = Table(
+    "change",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("document", Text, nullable=False),  # YAML
+    Column("body", LargeBinary, nullable=False),  # MessagePack of the document as checked
+    Column("from_at", BigInteger, nullable=False),
+    Column("to_at", BigInteger, nullable=False),
+    Column("is_approved", Boolean, nullable=False),
+    Column("state", Text, nullable=False),  # planned | open | verified | not_verified
+    Column("applied_by", Text, nullable=False),
+    Column("applied_at", BigInteger, nullable=False),
+    Column("judged_at", BigInteger),  # when the end of its window was looked at
+    Column("evidence", LargeBinary),  # MessagePack: what of it was observed, and what was not
+    Column("version", BigInteger, nullable=False, server_default="1"),
+    Index(None, "to_at"),
+)
+waiting_decision = Table(
+    "waiting_decision",
+    metadata,  # decisions of one person that need a second one
+    Column("id", UuidText, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("at", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),  # waiting | confirmed | withdrawn
+    Column("requirement", Text, nullable=False),  # the id of the rule that asks for it
+    Column("terms", LargeBinary, nullable=False),  # MessagePack: the differences with the values seen, until, change
+    Column("decided_by", Text),
+    Column("decided_at", BigInteger),
+    Index(None, "state", "at"),
 )
 review_case = Table(
     "review_case",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("id", UuidText, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("case_key", Text, nullable=False),  # what makes it the same case
     Column("members", LargeBinary, nullable=False),  # MessagePack list of ci ids
@@ -330,27 +435,66 @@ review_case = Table(
     Column("state", Text, nullable=False),
     Column("opened_at", BigInteger, nullable=False),
     Column("closed_at", BigInteger),
-    Column("decision_id", Text),
+    Column("decision_id", UuidText),
     Index("uq_review_case_open", "kind", "case_key", unique=True, sqlite_where=text("state = 'open'"), postgresql_where=text("state = 'open'")),
 )
 decision = Table(
     "decision",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("id", UuidText, primary_key=True),
     Column("kind", Text, nullable=False),  # accept | reject | ignore | undo | record | merge | ...
     Column("made_by", Text, nullable=False),  # person:NAME | policy:NAME | token:NAME
     Column("reason", Text, nullable=False, server_default=""),
     Column("at", BigInteger, nullable=False),
-    Column("undoes", Text, ForeignKey("decision.id")),
-    Column("undone_by", Text),
+    Column("undoes", UuidText, ForeignKey("decision.id")),
+    Column("undone_by", UuidText),
     Column("subject", LargeBinary, nullable=False),  # MessagePack: what was decided on, and all that undo needs
 )
 case_member = Table(
     "case_member",
     metadata,  # the source records that a case is about
-    Column("case_id", Text, ForeignKey("review_case.id"), primary_key=True),
+    Column("case_id", UuidText, ForeignKey("review_case.id"), primary_key=True),
     Column("record_id", Id, ForeignKey("source_record.id"), primary_key=True),
     Index(None, "record_id"),
+    sqlite_with_rowid=False,
+)
+merged_ci = Table(
+    "merged_ci",
+    metadata,  # what became of a CI that a person merged into another, and until which decision
+    Column("decision_id", UuidText, primary_key=True),
+    Column("loser_id", UuidText, ForeignKey("ci.id"), primary_key=True),
+    Column("survivor_id", UuidText, ForeignKey("ci.id"), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("undone_by", UuidText),
+    Index(None, "loser_id"),
+    Index(None, "survivor_id"),
+)
+moved_row = Table(
+    "moved_row",
+    metadata,  # what a merge moved, so that it can be given back: no row is rewritten without one here
+    Column("id", Id, primary_key=True),
+    Column("decision_id", UuidText, nullable=False),
+    Column("loser_id", UuidText, ForeignKey("ci.id"), nullable=False),  # the CI with which, or with whose parts, it went
+    Column("kind", Text, nullable=False),  # record | part | redirect | relation_from | relation_to | transition | check | portable_key
+    Column("row_key", Text, nullable=False),
+    Column("from_ci_id", UuidText, ForeignKey("ci.id"), nullable=False),
+    Column("to_ci_id", UuidText, ForeignKey("ci.id"), nullable=False),
+    Index(None, "decision_id", "kind"),
+)
+made_later = Table(
+    "made_later",
+    metadata,  # what was made after a merge and waits, since the un-merge, for a word on whose it is
+    Column("id", Id, primary_key=True),
+    Column("decision_id", UuidText, nullable=False),  # the un-merge
+    Column("kind", Text, nullable=False),  # record | part | recorded | pin | tag | relation | incident
+    Column("row_key", Text, nullable=False),
+    Column("summary", LargeBinary, nullable=False),  # MessagePack, for people
+    Column("made_at", BigInteger, nullable=False),
+    Column("ci_id", UuidText, ForeignKey("ci.id"), nullable=False),  # whose it is now
+    Column("other_ci_id", UuidText, ForeignKey("ci.id"), nullable=False),
+    Column("assigned_by", UuidText),  # the decision that said so; NULL: the default, not yet confirmed
+    Index(None, "decision_id"),
+    Index(None, "ci_id"),
 )
 audit = Table(
     "audit",
@@ -365,12 +509,40 @@ audit = Table(
     Column("hash", LargeBinary, nullable=False),
 )
 
+baseline = Table(
+    "baseline",
+    metadata,  # a name for a time and a scope: the content stands in the history; never changed, never deleted
+    Column("id", UuidText, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("query", Text, nullable=False),
+    Column("with_contents", Boolean, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("known_at", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("taken_by", Text, nullable=False),
+    Column("taken_at", BigInteger, nullable=False),
+    Column("ci_count", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),  # SHA-256 over the digests of its blocks
+    Column("decision_id", UuidText, ForeignKey("decision.id"), nullable=False),
+    Index(None, "taken_at"),
+)
+baseline_block = Table(
+    "baseline_block",
+    metadata,  # the digest of the CIs of one range of numbers: equal blocks need no look into them
+    Column("baseline_id", UuidText, ForeignKey("baseline.id"), primary_key=True),
+    Column("block", BigInteger, primary_key=True),
+    Column("ci_count", Integer, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # --- states, services, incidents -------------------------------------------------------------------------------------
 check_state = Table(
     "check_state",
     metadata,  # the newest observation of each check of each subject by each source
     Column("id", Id, primary_key=True),
-    Column("ci_id", Text, ForeignKey("ci.id"), nullable=False),
+    Column("ci_id", UuidText, ForeignKey("ci.id"), nullable=False),
     Column("check_name", Text, nullable=False),
     Column("source_id", Id, ForeignKey("source.id"), nullable=False),
     Column("state", Text, nullable=False),
@@ -388,7 +560,7 @@ transition = Table(
     "transition",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("ci_id", Text, ForeignKey("ci.id"), nullable=False),
+    Column("ci_id", UuidText, ForeignKey("ci.id"), nullable=False),
     Column("check_name", Text, nullable=False),
     Column("source_id", Id, ForeignKey("source.id")),  # None: combined by the collector
     Column("at", BigInteger, nullable=False),
@@ -425,7 +597,7 @@ incident = Table(
     Column("incident_key", Text, nullable=False),
     Column("episode", Integer, nullable=False),
     Column("rule_id", Text, nullable=False),
-    Column("ci_id", Text, ForeignKey("ci.id")),
+    Column("ci_id", UuidText, ForeignKey("ci.id")),
     Column("service_id", Text),
     Column("state", Text, nullable=False),
     Column("priority", Integer, nullable=False),
@@ -488,6 +660,7 @@ series_table = Table(
     Column("digest", Text, primary_key=True),
     Column("source_id", Id, ForeignKey("source.id"), primary_key=True),
     Column("series_ids", LargeBinary, nullable=False),  # MessagePack list, by position
+    sqlite_with_rowid=False,
 )
 series = Table(
     "series",

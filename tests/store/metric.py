@@ -23,16 +23,20 @@ TABLE = [
 ]
 
 
+WEB1, WEB2, ETH0 = (f"01956f2c-0000-7000-8000-{number:012d}" for number in (1, 2, 3))
+_CIS = ((WEB1, "web1", "server", None), (WEB2, "web2", "server", None), (ETH0, "eth0", "network_interface", WEB1))
+
+
 def make_estate(connection: Connection) -> dict[str, int]:
     """web1 (an agent and a discovery know it) with eth0, and web2; the numbers of the three sources."""
-    for number, (ci_id, ci_class, owner) in enumerate([("web1", "server", None), ("web2", "server", None), ("eth0", "network_interface", "web1")], 1):
-        row = {"id": ci_id, "number": number, "ci_class": ci_class, "name": ci_id, "zone": "default", "owner_ci_id": owner, "lifecycle": "live"}
+    for number, (ci_id, name, ci_class, owner) in enumerate(_CIS, 1):
+        row = {"id": ci_id, "number": number, "ci_class": ci_class, "name": name, "zone": "default", "owner_ci_id": owner, "lifecycle": "live"}
         connection.execute(insert(ci).values(**row, presence="seen", control_level="tracked", created_at=NOW, changed_at=NOW))
     numbers: dict[str, int] = {}
     for name, kind, records in [
-        ("web1", "agent", {"host": "web1", "if:eth0": "eth0"}),
-        ("web2", "agent", {"host": "web2"}),
-        ("campus", "snmp", {"dev:7": "web1"}),
+        ("web1", "agent", {"host": WEB1, "if:eth0": ETH0}),
+        ("web2", "agent", {"host": WEB2}),
+        ("campus", "snmp", {"dev:7": WEB1}),
     ]:
         values = {"kind": kind, "name": name, "instance": name, "zone": "default", "created_at": NOW}
         numbers[name] = connection.execute(insert(source).values(values).returning(source.c.id)).scalar_one()

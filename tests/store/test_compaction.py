@@ -11,7 +11,7 @@ from collector.store.compaction import HOUR_MS
 from collector.store.engine import Database
 from collector.store.schema import chunk
 from muster.ports import SeriesView
-from tests.store.metric import NOW, STEP, TABLE, block, make_estate, reader_of
+from tests.store.metric import NOW, STEP, TABLE, WEB1, block, make_estate, reader_of
 
 HOUR = NOW - NOW % HOUR_MS
 LATER = HOUR + 3 * HOUR_MS
@@ -34,7 +34,7 @@ def chunks(database: Database) -> list[Row[tuple[int, int, int, bool]]]:
 
 def points(database: Database) -> list[SeriesView]:
     names = [each.name for each in TABLE]
-    return reader_of(database).series_points("web1", names, since=0, until=LATER, points=20_000)
+    return reader_of(database).series_points(WEB1, names, since=0, until=LATER, points=20_000)
 
 
 def report_hours(database: Database, hours: int) -> None:

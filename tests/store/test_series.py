@@ -16,7 +16,7 @@ from muster.ports import SeriesView
 from muster.wire.codec import decode_report
 from muster.wire.report import SeriesDefinition
 from tests.conftest import ROOT
-from tests.store.metric import NOW, STEP, TABLE, block, make_estate, reader_of
+from tests.store.metric import ETH0, NOW, STEP, TABLE, WEB1, WEB2, block, make_estate, reader_of
 
 END = NOW + 1000 * STEP
 LOAD = [0.5, 0.25, None, 1.0]
@@ -48,7 +48,7 @@ def points(database: Database, key: str, name: str, **changes: int) -> list[list
 
 def test_samples_come_back_as_points_of_their_ci(database: Database) -> None:
     assert save(database) == []
-    assert reader_of(database).series_points("web1", ["node_load1", "node_cpu_seconds_total"], since=NOW, until=END) == [
+    assert reader_of(database).series_points(WEB1, ["node_load1", "node_cpu_seconds_total"], since=NOW, until=END) == [
         SeriesView(
             "node_cpu_seconds_total", {"cpu": "0", "mode": "idle"}, "seconds", "counter", [(NOW + STEP * at, float(IDLE[at])) for at in range(4)]
         ),
@@ -58,35 +58,35 @@ def test_samples_come_back_as_points_of_their_ci(database: Database) -> None:
 
 def test_a_counter_keeps_its_reset(database: Database) -> None:
     save(database)
-    assert points(database, "web1", "node_network_receive_bytes_total") == [[(NOW + STEP * at, float(BYTES[at])) for at in range(4)]]
+    assert points(database, WEB1, "node_network_receive_bytes_total") == [[(NOW + STEP * at, float(BYTES[at])) for at in range(4)]]
 
 
 def test_an_interface_has_its_own_series_and_its_host_shows_them_too(database: Database) -> None:
     save(database)
     reader = reader_of(database)
-    assert [each.name for each in reader.list_series("eth0")] == ["node_network_receive_bytes_total"]
-    assert [each.name for each in reader.list_series("web1")] == ["node_cpu_seconds_total", "node_load1", "node_network_receive_bytes_total"]
+    assert [each.name for each in reader.list_series(ETH0)] == ["node_network_receive_bytes_total"]
+    assert [each.name for each in reader.list_series(WEB1)] == ["node_cpu_seconds_total", "node_load1", "node_network_receive_bytes_total"]
     assert [each.name for each in reader.list_series("1", name="node_load1")] == ["node_load1"]
-    assert reader.list_series("web2") == []
+    assert reader.list_series(WEB2) == []
 
 
 def test_a_series_of_another_host_is_not_shown(database: Database) -> None:
     save(database)
     save(database, "web2", samples=[block([[9], [9], [9]])])
-    assert points(database, "web2", "node_load1") == [[(NOW, 9.0)]]
-    assert points(database, "web1", "node_load1", until=NOW + 1) == [[(NOW, 0.5)]]
+    assert points(database, WEB2, "node_load1") == [[(NOW, 9.0)]]
+    assert points(database, WEB1, "node_load1", until=NOW + 1) == [[(NOW, 0.5)]]
 
 
 def test_what_two_sources_measure_comes_twice(database: Database) -> None:
     save(database)
     save(database, "campus", tables={"c": [SeriesDefinition("node_load1", subject="dev:7")]}, samples=[block([[3]], digest="c")])
-    assert points(database, "web1", "node_load1", until=NOW + 1) == [[(NOW, 0.5)], [(NOW, 3.0)]]
+    assert points(database, WEB1, "node_load1", until=NOW + 1) == [[(NOW, 0.5)], [(NOW, 3.0)]]
 
 
 def test_labels_choose_series(database: Database) -> None:
     table = [SeriesDefinition("disk", {"device": name, "kind": "ssd"}) for name in ("sda", "sdb")]
     save(database, tables={"d": table}, samples=[block([[1], [2]], digest="d")])
-    found = reader_of(database).series_points("web1", ["disk"], since=NOW, until=END, labels={"device": "sdb"})
+    found = reader_of(database).series_points(WEB1, ["disk"], since=NOW, until=END, labels={"device": "sdb"})
     assert [(each.labels["device"], each.points) for each in found] == [("sdb", [(NOW, 2.0)])]
 
 
@@ -95,13 +95,13 @@ def test_a_table_is_kept_once_and_then_named_by_its_digest(database: Database) -
     assert save(database, tables={}, samples=[block([[7], [8], [9]], at=NOW + 4 * STEP)]) == []
     assert save(database, tables={"t1": TABLE}, samples=[]) == []
     assert (count(database, series.c.id), count(database, series_table.c.digest), count(database, chunk.c.id)) == (3, 1, 2)
-    assert points(database, "web1", "node_load1")[0][-1] == (NOW + 4 * STEP, 7.0)
+    assert points(database, WEB1, "node_load1")[0][-1] == (NOW + 4 * STEP, 7.0)
 
 
 def test_a_new_table_goes_on_with_the_series_it_shares(database: Database) -> None:
     save(database)
     save(database, tables={"t2": [*TABLE[:1], SeriesDefinition("node_load5")]}, samples=[block([[4], [5]], at=NOW + 4 * STEP, digest="t2")])
-    assert points(database, "web1", "node_load1")[0][-1] == (NOW + 4 * STEP, 4.0)
+    assert points(database, WEB1, "node_load1")[0][-1] == (NOW + 4 * STEP, 4.0)
     assert count(database, series.c.id) == 4
 
 
@@ -113,12 +113,12 @@ def test_samples_of_an_unknown_table_ask_for_it_and_are_counted(database: Databa
 
 def test_samples_that_do_not_fit_their_table_are_counted_and_the_rest_is_kept(database: Database) -> None:
     assert save(database, samples=[block([[1], [2]]), block([[1], [2], [3]])]) == []
-    assert (dropped(database), points(database, "web1", "node_load1")) == (2, [[(NOW, 1.0)]])
+    assert (dropped(database), points(database, WEB1, "node_load1")) == (2, [[(NOW, 1.0)]])
 
 
 def test_a_series_named_twice_in_a_table_is_kept_once_and_the_rest_counted(database: Database) -> None:
     save(database, tables={"t": [TABLE[0], TABLE[0]]}, samples=[block([[1], [2]], digest="t")])
-    assert (dropped(database), points(database, "web1", "node_load1")) == (1, [[(NOW, 1.0)]])
+    assert (dropped(database), points(database, WEB1, "node_load1")) == (1, [[(NOW, 1.0)]])
 
 
 def test_a_sample_of_the_future_is_of_now_and_one_before_time_is_counted(database: Database) -> None:
@@ -126,20 +126,20 @@ def test_a_sample_of_the_future_is_of_now_and_one_before_time_is_counted(databas
     before = block([[8, 9], [0, 0], [0, 0]], at=-STEP)
     save(database, samples=[future, before], received_at=NOW + 5)
     assert dropped(database) == 3
-    assert points(database, "web1", "node_load1", since=0, until=NOW) == [[(0, 9.0)]]
-    assert points(database, "web1", "node_load1") == [[(NOW, 1.0), (NOW + 5, 2.0)]]
+    assert points(database, WEB1, "node_load1", since=0, until=NOW) == [[(0, 9.0)]]
+    assert points(database, WEB1, "node_load1") == [[(NOW, 1.0), (NOW + 5, 2.0)]]
 
 
 def test_a_wrong_clock_is_corrected(database: Database) -> None:
     save(database, samples=[block([[1], [2], [3]], at=NOW)], shift_ms=-600_000)
-    assert points(database, "web1", "node_load1", since=0) == [[(NOW - 600_000, 1.0)]]
+    assert points(database, WEB1, "node_load1", since=0) == [[(NOW - 600_000, 1.0)]]
 
 
 def test_a_number_that_no_computer_word_holds_is_a_float_or_missing(database: Database) -> None:
     save(database, samples=[block([[10**30, 10**400], [-(10**25), 2**64], [1, 2]])])
     assert dropped(database) == 0
-    assert points(database, "web1", "node_load1") == [[(NOW, 1e30), (NOW + STEP, None)]]
-    assert points(database, "web1", "node_cpu_seconds_total") == [[(NOW, -1e25), (NOW + STEP, float(2**64))]]
+    assert points(database, WEB1, "node_load1") == [[(NOW, 1e30), (NOW + STEP, None)]]
+    assert points(database, WEB1, "node_cpu_seconds_total") == [[(NOW, -1e25), (NOW + STEP, float(2**64))]]
 
 
 def test_a_source_can_make_only_so_many_series(database: Database) -> None:
@@ -150,7 +150,7 @@ def test_a_source_can_make_only_so_many_series(database: Database) -> None:
 
 def test_many_points_are_thinned(database: Database) -> None:
     save(database, samples=[block([list(range(400))] * 3)])
-    assert [len(each) for each in points(database, "web1", "node_load1", points=40, until=NOW + 400 * STEP)] == [40]
+    assert [len(each) for each in points(database, WEB1, "node_load1", points=40, until=NOW + 400 * STEP)] == [40]
 
 
 def test_a_long_window_is_read_in_slices_of_whole_spans() -> None:
@@ -170,15 +170,15 @@ def test_a_window_of_too_many_samples_is_refused_before_any_is_read(database: Da
     with database.begin() as connection:
         connection.execute(update(chunk).values(count=SAMPLES_LIMIT + 1, body=b"not read"))
     with pytest.raises(InputError, match="the window holds 20,000,001 samples of 1 series; ask for a shorter one"):
-        points(database, "web1", "node_load1")
+        points(database, WEB1, "node_load1")
 
 
 def test_a_window_or_ci_that_is_none_says_so(database: Database) -> None:
     save(database)
     with pytest.raises(InputError, match="0 points are not between 1 and"):
-        points(database, "web1", "node_load1", points=0)
+        points(database, WEB1, "node_load1", points=0)
     with pytest.raises(InputError, match="the end of the window is not after its beginning"):
-        points(database, "web1", "node_load1", until=NOW)
+        points(database, WEB1, "node_load1", until=NOW)
     with pytest.raises(NotFoundError, match="no CI 'web9'"):
         points(database, "web9", "node_load1")
 
@@ -189,5 +189,5 @@ def test_the_example_of_the_documentation_is_kept_whole(database: Database) -> N
     assert save(database, tables=report.tables, samples=report.samples) == []
     assert dropped(database) == 0
     since = 1_772_359_230_000
-    assert points(database, "web1", "node_load1", since=since) == [[(since, 0.5), (since + 15_000, None)]]
-    assert points(database, "eth0", "node_network_receive_bytes_total", since=since) == [[(since, 81_234.0), (since + 15_000, 90_210.0)]]
+    assert points(database, WEB1, "node_load1", since=since) == [[(since, 0.5), (since + 15_000, None)]]
+    assert points(database, ETH0, "node_network_receive_bytes_total", since=since) == [[(since, 81_234.0), (since + 15_000, 90_210.0)]]

@@ -8,6 +8,9 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+# 16 bytes of a UUID; collector/store/uuid_text.py
+UuidText = sa.LargeBinary(16).with_variant(sa.Uuid(), "postgresql")
+
 
 def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
     op.create_table(
@@ -34,21 +37,22 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
     )
     op.create_table(
         "ci",
-        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("id", UuidText, nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("ci_class", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("zone", sa.Text(), nullable=False),
-        sa.Column("owner_ci_id", sa.Text(), nullable=True),
+        sa.Column("owner_ci_id", UuidText, nullable=True),
         sa.Column("local_key", sa.Text(), nullable=True),
-        sa.Column("lifecycle", sa.Text(), nullable=False),
-        sa.Column("presence", sa.Text(), nullable=False),
-        sa.Column("operation", sa.Text(), server_default="unknown", nullable=False),
-        sa.Column("control_level", sa.Text(), nullable=False),
+        sa.Column("lifecycle", sa.SmallInteger(), nullable=False),
+        sa.Column("presence", sa.SmallInteger(), nullable=False),
+        sa.Column("operation", sa.SmallInteger(), server_default=sa.text("30"), nullable=False),
+        sa.Column("control_level", sa.SmallInteger(), nullable=False),
         sa.Column("is_recorded", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("is_provisional", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("has_decisions", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("recorded_class", sa.Text(), nullable=True),
+        sa.Column("recorded_from", sa.BigInteger(), nullable=True),
         sa.Column("effective_hash", sa.LargeBinary(), nullable=True),
         sa.Column("provenance", sa.LargeBinary(), nullable=True),
         sa.Column("recorded_hash", sa.LargeBinary(), nullable=True),
@@ -57,15 +61,17 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
         sa.Column("seen_at", sa.BigInteger(), nullable=True),
-        sa.Column("redirect_to", sa.Text(), nullable=True),
+        sa.Column("redirect_to", UuidText, nullable=True),
         sa.ForeignKeyConstraint(["owner_ci_id"], ["ci.id"], name=op.f("fk_ci_owner_ci_id")),
         sa.ForeignKeyConstraint(["redirect_to"], ["ci.id"], name=op.f("fk_ci_redirect_to")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ci")),
         sa.UniqueConstraint("number", name=op.f("uq_ci_number")),
     )
     op.create_index(op.f("ix_ci_ci_class_name"), "ci", ["ci_class", "name"], unique=False)
-    op.create_index(op.f("ix_ci_owner_ci_id_ci_class"), "ci", ["owner_ci_id", "ci_class"], unique=False)
-    op.create_index(op.f("ix_ci_presence"), "ci", ["presence"], unique=False)
+    op.create_index(op.f("ix_ci_owner_ci_id"), "ci", ["owner_ci_id"], unique=False)
+    op.create_index(
+        "ix_ci_not_seen", "ci", ["presence"], unique=False, sqlite_where=sa.text("presence <> 20"), postgresql_where=sa.text("presence <> 20")
+    )
     op.create_table(
         "collector_liveness",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -80,16 +86,17 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_content")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "decision",
-        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("id", UuidText, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("made_by", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("undoes", sa.Text(), nullable=True),
-        sa.Column("undone_by", sa.Text(), nullable=True),
+        sa.Column("undoes", UuidText, nullable=True),
+        sa.Column("undone_by", UuidText, nullable=True),
         sa.Column("subject", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["undoes"], ["decision.id"], name=op.f("fk_decision_undoes")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decision")),
@@ -109,10 +116,11 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("since_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("kind", "scope", "value", name=op.f("pk_quarantined_value")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "review_case",
-        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("id", UuidText, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("case_key", sa.Text(), nullable=False),
         sa.Column("members", sa.LargeBinary(), nullable=False),
@@ -120,7 +128,7 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
-        sa.Column("decision_id", sa.Text(), nullable=True),
+        sa.Column("decision_id", UuidText, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_review_case")),
     )
     op.create_index(
@@ -181,7 +189,7 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
     op.create_table(
         "check_state",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("ci_id", sa.Text(), nullable=False),
+        sa.Column("ci_id", UuidText, nullable=False),
         sa.Column("check_name", sa.Text(), nullable=False),
         sa.Column("source_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
@@ -223,9 +231,9 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
     op.create_index(op.f("ix_chunk_source_id_table_digest_start_at"), "chunk", ["source_id", "table_digest", "start_at"], unique=False)
     op.create_table(
         "difference",
-        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("id", UuidText, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("ci_id", sa.Text(), nullable=False),
+        sa.Column("ci_id", UuidText, nullable=False),
         sa.Column("attribute", sa.Text(), server_default="", nullable=False),
         sa.Column("recorded", sa.LargeBinary(), nullable=True),
         sa.Column("observed", sa.LargeBinary(), nullable=True),
@@ -237,10 +245,14 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("confirmed_at", sa.BigInteger(), nullable=False),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
         sa.Column("ignore_until", sa.BigInteger(), nullable=True),
-        sa.Column("decision_id", sa.Text(), nullable=True),
+        sa.Column("decision_id", UuidText, nullable=True),
         sa.Column("trail", sa.LargeBinary(), nullable=False),
         sa.Column("rejected_values", sa.LargeBinary(), nullable=True),
         sa.Column("next_at", sa.BigInteger(), nullable=True),
+        sa.Column("change_id", sa.Text(), nullable=True),
+        sa.Column("is_unauthorised", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("flaps", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("waiting_id", UuidText, nullable=True),
         sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
         sa.ForeignKeyConstraint(["ci_id"], ["ci.id"], name=op.f("fk_difference_ci_id")),
         sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_difference_source_id")),
@@ -248,7 +260,17 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
     )
     op.create_index(op.f("ix_difference_ci_id"), "difference", ["ci_id"], unique=False)
     op.create_index(op.f("ix_difference_next_at"), "difference", ["next_at"], unique=False)
-    op.create_index(op.f("ix_difference_state_group_key"), "difference", ["state", "group_key"], unique=False)
+    op.create_index(
+        "ix_difference_group", "difference", ["state", "group_key", "risk", "opened_at", "ci_id", "is_unauthorised", "flaps"], unique=False
+    )
+    op.create_index(
+        "ix_difference_change",
+        "difference",
+        ["change_id"],
+        unique=False,
+        sqlite_where=sa.text("change_id IS NOT NULL"),
+        postgresql_where=sa.text("change_id IS NOT NULL"),
+    )
     op.create_index(
         "uq_difference_subject",
         "difference",
@@ -260,7 +282,7 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
     op.create_table(
         "history",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("ci_id", sa.Text(), nullable=False),
+        sa.Column("ci_id", UuidText, nullable=False),
         sa.Column("layer", sa.Text(), nullable=False),
         sa.Column("attribute", sa.Text(), nullable=False),
         sa.Column("old_value", sa.LargeBinary(), nullable=True),
@@ -283,7 +305,7 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("incident_key", sa.Text(), nullable=False),
         sa.Column("episode", sa.Integer(), nullable=False),
         sa.Column("rule_id", sa.Text(), nullable=False),
-        sa.Column("ci_id", sa.Text(), nullable=True),
+        sa.Column("ci_id", UuidText, nullable=True),
         sa.Column("service_id", sa.Text(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
@@ -312,41 +334,84 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
     )
     op.create_table(
         "pin",
-        sa.Column("ci_id", sa.Text(), nullable=False),
+        sa.Column("ci_id", UuidText, nullable=False),
         sa.Column("attribute", sa.Text(), nullable=False),
         sa.Column("value", sa.LargeBinary(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
-        sa.Column("decision_id", sa.Text(), nullable=False),
+        sa.Column("decision_id", UuidText, nullable=False),
         sa.ForeignKeyConstraint(["ci_id"], ["ci.id"], name=op.f("fk_pin_ci_id")),
         sa.PrimaryKeyConstraint("ci_id", "attribute", name=op.f("pk_pin")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "portable_key",
         sa.Column("ci_class", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("ci_id", sa.Text(), nullable=False),
+        sa.Column("ci_id", UuidText, nullable=False),
         sa.ForeignKeyConstraint(["ci_id"], ["ci.id"], name=op.f("fk_portable_key_ci_id")),
         sa.PrimaryKeyConstraint("ci_class", "key", "ci_id", name=op.f("pk_portable_key")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_portable_key_ci_id"), "portable_key", ["ci_id"], unique=False)
     op.create_table(
         "recorded_claim",
-        sa.Column("ci_id", sa.Text(), nullable=False),
+        sa.Column("ci_id", UuidText, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("scope", sa.Text(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["ci_id"], ["ci.id"], name=op.f("fk_recorded_claim_ci_id")),
         sa.PrimaryKeyConstraint("ci_id", "kind", "scope", "value", name=op.f("pk_recorded_claim")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_recorded_claim_kind_value_scope"), "recorded_claim", ["kind", "value", "scope"], unique=False)
+    op.create_table(
+        "policy_set",
+        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("documents", sa.LargeBinary(), nullable=False),
+        sa.Column("applied_by", sa.Text(), nullable=False),
+        sa.Column("applied_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("version", name=op.f("pk_policy_set")),
+    )
+    op.create_table(
+        "change",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("from_at", sa.BigInteger(), nullable=False),
+        sa.Column("to_at", sa.BigInteger(), nullable=False),
+        sa.Column("is_approved", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("applied_by", sa.Text(), nullable=False),
+        sa.Column("applied_at", sa.BigInteger(), nullable=False),
+        sa.Column("judged_at", sa.BigInteger(), nullable=True),
+        sa.Column("evidence", sa.LargeBinary(), nullable=True),
+        sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_change")),
+    )
+    op.create_index(op.f("ix_change_to_at"), "change", ["to_at"], unique=False)
+    op.create_table(
+        "waiting_decision",
+        sa.Column("id", UuidText, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("made_by", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("requirement", sa.Text(), nullable=False),
+        sa.Column("terms", sa.LargeBinary(), nullable=False),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("decided_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_waiting_decision")),
+    )
+    op.create_index(op.f("ix_waiting_decision_state_at"), "waiting_decision", ["state", "at"], unique=False)
     op.create_table(
         "relation",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
-        sa.Column("from_ci_id", sa.Text(), nullable=True),
-        sa.Column("to_ci_id", sa.Text(), nullable=True),
+        sa.Column("from_ci_id", UuidText, nullable=True),
+        sa.Column("to_ci_id", UuidText, nullable=True),
         sa.Column("qualifier", sa.Text(), server_default="", nullable=False),
         sa.Column("side", sa.Text(), nullable=False),
         sa.Column("source_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
@@ -355,12 +420,28 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("claim", sa.LargeBinary(), nullable=False),
         sa.Column("valid_from", sa.BigInteger(), nullable=False),
         sa.Column("valid_to", sa.BigInteger(), nullable=True),
+        sa.Column("known_from", sa.BigInteger(), nullable=True),
+        sa.Column("end_known_from", sa.BigInteger(), nullable=True),
+        sa.Column("misses", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("missed_since", sa.BigInteger(), nullable=True),
+        sa.Column("seen_days", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("seen_day", sa.Integer(), nullable=True),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.Column("decision_id", UuidText, nullable=True),
         sa.ForeignKeyConstraint(["from_ci_id"], ["ci.id"], name=op.f("fk_relation_from_ci_id")),
         sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_relation_source_id")),
         sa.ForeignKeyConstraint(["to_ci_id"], ["ci.id"], name=op.f("fk_relation_to_ci_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_relation")),
     )
     op.create_index(op.f("ix_relation_from_ci_id"), "relation", ["from_ci_id"], unique=False)
+    op.create_index(
+        "ix_relation_expires_at",
+        "relation",
+        ["expires_at"],
+        unique=False,
+        sqlite_where=sa.text("expires_at IS NOT NULL"),
+        postgresql_where=sa.text("expires_at IS NOT NULL"),
+    )
     op.create_index(
         "ix_relation_pending",
         "relation",
@@ -389,11 +470,12 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
     op.create_index(op.f("ix_report_received_at"), "report", ["received_at"], unique=False)
     op.create_table(
         "search_value",
-        sa.Column("ci_id", sa.Text(), nullable=False),
+        sa.Column("ci_id", UuidText, nullable=False),
         sa.Column("attribute", sa.Text(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["ci_id"], ["ci.id"], name=op.f("fk_search_value_ci_id")),
         sa.PrimaryKeyConstraint("ci_id", "attribute", "value", name=op.f("pk_search_value")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_search_value_attribute_value"), "search_value", ["attribute", "value"], unique=False)
     op.create_table(
@@ -415,6 +497,7 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("stale_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_section_source_id")),
         sa.PrimaryKeyConstraint("source_id", "name", name=op.f("pk_section")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_section_stale_at"), "section", ["stale_at"], unique=False)
     op.create_table(
@@ -437,6 +520,7 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("series_ids", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_series_table_source_id")),
         sa.PrimaryKeyConstraint("digest", "source_id", name=op.f("pk_series_table")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "session",
@@ -465,7 +549,7 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("missed_since", sa.BigInteger(), nullable=True),
         sa.Column("is_absent", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
-        sa.Column("ci_id", sa.Text(), nullable=True),
+        sa.Column("ci_id", UuidText, nullable=True),
         sa.Column("link_rule", sa.Text(), nullable=True),
         sa.Column("link_made_by", sa.Text(), nullable=True),
         sa.Column("link_evidence", sa.LargeBinary(), nullable=True),
@@ -507,7 +591,7 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
     op.create_table(
         "transition",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("ci_id", sa.Text(), nullable=False),
+        sa.Column("ci_id", UuidText, nullable=False),
         sa.Column("check_name", sa.Text(), nullable=False),
         sa.Column("source_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("at", sa.BigInteger(), nullable=False),
@@ -521,13 +605,59 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
     op.create_index(op.f("ix_transition_ci_id_check_name_at"), "transition", ["ci_id", "check_name", "at"], unique=False)
     op.create_table(
         "case_member",
-        sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("case_id", UuidText, nullable=False),
         sa.Column("record_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.ForeignKeyConstraint(["case_id"], ["review_case.id"], name=op.f("fk_case_member_case_id")),
         sa.ForeignKeyConstraint(["record_id"], ["source_record.id"], name=op.f("fk_case_member_record_id")),
         sa.PrimaryKeyConstraint("case_id", "record_id", name=op.f("pk_case_member")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_case_member_record_id"), "case_member", ["record_id"], unique=False)
+    op.create_table(
+        "merged_ci",
+        sa.Column("decision_id", UuidText, nullable=False),
+        sa.Column("loser_id", UuidText, nullable=False),
+        sa.Column("survivor_id", UuidText, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("undone_by", UuidText, nullable=True),
+        sa.ForeignKeyConstraint(["loser_id"], ["ci.id"], name=op.f("fk_merged_ci_loser_id")),
+        sa.ForeignKeyConstraint(["survivor_id"], ["ci.id"], name=op.f("fk_merged_ci_survivor_id")),
+        sa.PrimaryKeyConstraint("decision_id", "loser_id", name=op.f("pk_merged_ci")),
+    )
+    op.create_index(op.f("ix_merged_ci_loser_id"), "merged_ci", ["loser_id"], unique=False)
+    op.create_index(op.f("ix_merged_ci_survivor_id"), "merged_ci", ["survivor_id"], unique=False)
+    op.create_table(
+        "moved_row",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("decision_id", UuidText, nullable=False),
+        sa.Column("loser_id", UuidText, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("row_key", sa.Text(), nullable=False),
+        sa.Column("from_ci_id", UuidText, nullable=False),
+        sa.Column("to_ci_id", UuidText, nullable=False),
+        sa.ForeignKeyConstraint(["from_ci_id"], ["ci.id"], name=op.f("fk_moved_row_from_ci_id")),
+        sa.ForeignKeyConstraint(["loser_id"], ["ci.id"], name=op.f("fk_moved_row_loser_id")),
+        sa.ForeignKeyConstraint(["to_ci_id"], ["ci.id"], name=op.f("fk_moved_row_to_ci_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_moved_row")),
+    )
+    op.create_index(op.f("ix_moved_row_decision_id_kind"), "moved_row", ["decision_id", "kind"], unique=False)
+    op.create_table(
+        "made_later",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("decision_id", UuidText, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("row_key", sa.Text(), nullable=False),
+        sa.Column("summary", sa.LargeBinary(), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.Column("ci_id", UuidText, nullable=False),
+        sa.Column("other_ci_id", UuidText, nullable=False),
+        sa.Column("assigned_by", UuidText, nullable=True),
+        sa.ForeignKeyConstraint(["ci_id"], ["ci.id"], name=op.f("fk_made_later_ci_id")),
+        sa.ForeignKeyConstraint(["other_ci_id"], ["ci.id"], name=op.f("fk_made_later_other_ci_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_made_later")),
+    )
+    op.create_index(op.f("ix_made_later_ci_id"), "made_later", ["ci_id"], unique=False)
+    op.create_index(op.f("ix_made_later_decision_id"), "made_later", ["decision_id"], unique=False)
     op.create_table(
         "delivery",
         sa.Column("id", sa.Text(), nullable=False),
@@ -562,6 +692,7 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("last_seen_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["record_id"], ["source_record.id"], name=op.f("fk_identity_claim_record_id")),
         sa.PrimaryKeyConstraint("record_id", "kind", "scope", "value", name=op.f("pk_identity_claim")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_identity_claim_kind_value_scope"), "identity_claim", ["kind", "value", "scope"], unique=False)
     op.create_table(
@@ -570,7 +701,7 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("left_record_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("right_record_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("decision_id", sa.Text(), nullable=False),
+        sa.Column("decision_id", UuidText, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["left_record_id"], ["source_record.id"], name=op.f("fk_identity_constraint_left_record_id")),
         sa.ForeignKeyConstraint(["right_record_id"], ["source_record.id"], name=op.f("fk_identity_constraint_right_record_id")),
@@ -595,8 +726,77 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         "observation_history",
         sa.Column("record_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("observed_at", sa.BigInteger(), nullable=False),
-        sa.Column("content_hash", sa.LargeBinary(), nullable=True),
         sa.Column("known_from", sa.BigInteger(), nullable=False),
+        sa.Column("content_hash", sa.LargeBinary(), nullable=True),
         sa.ForeignKeyConstraint(["record_id"], ["source_record.id"], name=op.f("fk_observation_history_record_id")),
-        sa.PrimaryKeyConstraint("record_id", "observed_at", name=op.f("pk_observation_history")),
+        sa.PrimaryKeyConstraint("record_id", "observed_at", "known_from", name=op.f("pk_observation_history")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "link_past",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("record_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("ci_id", UuidText, nullable=False),
+        sa.Column("known_to", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["ci_id"], ["ci.id"], name=op.f("fk_link_past_ci_id")),
+        sa.ForeignKeyConstraint(["record_id"], ["source_record.id"], name=op.f("fk_link_past_record_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_link_past")),
+    )
+    for column in ("record_id", "ci_id", "known_to"):
+        op.create_index(op.f(f"ix_link_past_{column}"), "link_past", [column], unique=False)
+    op.create_table(
+        "relation_past",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("relation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("from_ci_id", UuidText, nullable=True),
+        sa.Column("to_ci_id", UuidText, nullable=True),
+        sa.Column("known_to", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["from_ci_id"], ["ci.id"], name=op.f("fk_relation_past_from_ci_id")),
+        sa.ForeignKeyConstraint(["relation_id"], ["relation.id"], name=op.f("fk_relation_past_relation_id")),
+        sa.ForeignKeyConstraint(["to_ci_id"], ["ci.id"], name=op.f("fk_relation_past_to_ci_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_relation_past")),
+    )
+    for column in ("relation_id", "from_ci_id", "to_ci_id"):
+        op.create_index(op.f(f"ix_relation_past_{column}"), "relation_past", [column], unique=False)
+    op.create_table(
+        "difference_state",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("difference_id", UuidText, nullable=False),
+        sa.Column("old_state", sa.Text(), nullable=False),
+        sa.Column("new_state", sa.Text(), nullable=False),
+        sa.Column("valid_from", sa.BigInteger(), nullable=False),
+        sa.Column("known_from", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["difference_id"], ["difference.id"], name=op.f("fk_difference_state_difference_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_difference_state")),
+    )
+    op.create_index(op.f("ix_difference_state_difference_id"), "difference_state", ["difference_id"], unique=False)
+    op.create_table(
+        "baseline",
+        sa.Column("id", UuidText, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("query", sa.Text(), nullable=False),
+        sa.Column("with_contents", sa.Boolean(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("known_at", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("taken_by", sa.Text(), nullable=False),
+        sa.Column("taken_at", sa.BigInteger(), nullable=False),
+        sa.Column("ci_count", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("decision_id", UuidText, nullable=False),
+        sa.ForeignKeyConstraint(["decision_id"], ["decision.id"], name=op.f("fk_baseline_decision_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_baseline")),
+        sa.UniqueConstraint("name", name=op.f("uq_baseline_name")),
+    )
+    op.create_index(op.f("ix_baseline_taken_at"), "baseline", ["taken_at"], unique=False)
+    op.create_table(
+        "baseline_block",
+        sa.Column("baseline_id", UuidText, nullable=False),
+        sa.Column("block", sa.BigInteger(), nullable=False),
+        sa.Column("ci_count", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["baseline_id"], ["baseline.id"], name=op.f("fk_baseline_block_baseline_id")),
+        sa.PrimaryKeyConstraint("baseline_id", "block", name=op.f("pk_baseline_block")),
+        sqlite_with_rowid=False,
     )
