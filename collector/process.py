@@ -21,6 +21,7 @@ from sqlalchemy import text
 from collector.api.application import Ground, make_app
 from collector.api.authentication import Authenticator
 from collector.api.parts import Parts
+from collector.configuration_note import note_documents, note_start
 from collector.document_folder import DocumentFolder
 from collector.duty import Duties, Liveness, Pace, repeat
 from collector.evaluation import Evaluation, EvaluationSettings, Surroundings
@@ -134,6 +135,7 @@ class _Collector:
     async def run(self, signals: Signals) -> None:
         liveness = Liveness(self._writer, self._clock)
         await liveness.beat()
+        await note_start(self._writer.run, self._settings, self._clock.now_ms())
         await self._load_folders()
         duties = self._make_duties()
         ground = Ground(
@@ -218,6 +220,7 @@ class _Collector:
     async def _apply_targets(self, texts: Mapping[str, str]) -> None:
         self._targets = await asyncio.to_thread(parse_targets, texts, self._exports.target_kinds)
         self._outbox.replace_targets(self._targets)
+        await note_documents(self._writer.run, "targets", texts, self._clock.now_ms())
 
     async def _load_folders(self) -> None:
         if all([await folder.load() for folder in self._folders]):

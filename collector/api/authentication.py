@@ -120,7 +120,8 @@ class Authenticator:
 
     async def sign_out(self, secret: str) -> None:
         """End a session; an unknown one is no error."""
-        await self._writer.run(lambda connection: session.end_session(connection, secret))
+        now = self._clock.now_ms()
+        await self._writer.run(lambda connection: sign_in.sign_out(connection, secret, now))
 
     async def _find_token(self, secret: str) -> StoredToken:
         key = token.hash_secret(secret)

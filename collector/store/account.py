@@ -16,7 +16,7 @@ from collector.store.session import end_sessions
 from muster.document import suggest
 from muster.errors import ConflictError, InputError, NotFoundError, quote
 
-ROLES = ("viewer", "configuration_manager", "operator", "administrator")
+ROLES = ("viewer", "auditor", "configuration_manager", "operator", "administrator")
 PASSWORD_MINIMUM = 8
 PASSWORD_LIMIT = 1_024
 NAME_LIMIT = 64

@@ -23,6 +23,7 @@ from collector.store import (
     read_service,
     read_source,
 )
+from collector.store.assurance_reader import AssuranceReader
 from collector.store.engine import Database
 from collector.store.reading import Reading
 from muster.clock import Clock
@@ -50,7 +51,7 @@ from muster.ports import (
 DEFAULT_LIMIT = 50
 
 
-class Reader:
+class Reader(AssuranceReader):
     """Reads. Raises NotFoundError for an unknown id, InputError for a query, sort or cursor that is none, UnavailableError.
 
     `refused`: reports refused since the start, by the problem's short name; the database does not hold them.

@@ -126,7 +126,7 @@ def serving(folder: Path, database: str = "", *, clock: Clock | None = None, **s
         if failed:
             raise failed[0]
         served = Served(bound[0], folder, {"administrator": administrator})
-        for role in ("viewer", "configuration_manager", "operator"):
+        for role in ("viewer", "auditor", "configuration_manager", "operator"):
             served.tokens[role] = served.make_token(kind="api", name=role, role=role)[1]
         served.tokens["source"] = served.make_token(kind="source", name="by-hand")[1]
         served.tokens["enrolment"] = served.make_token(kind="enrolment", name="enrol")[1]

@@ -13,7 +13,7 @@ from tests.api.served import Served, serving
 
 ROUTES = load_routes()
 CLOSED = [route for route in ROUTES if route.access != "open"]
-ROLES = ("viewer", "configuration_manager", "operator", "administrator", "source", "enrolment")
+ROLES = ("viewer", "auditor", "configuration_manager", "operator", "administrator", "source", "enrolment")
 
 
 def path_of(route: Route) -> str:

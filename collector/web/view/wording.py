@@ -205,6 +205,7 @@ RELATIONS = {
 }
 ROLES = {
     "viewer": N_("viewer"),
+    "auditor": N_("auditor"),
     "configuration_manager": N_("configuration manager"),
     "operator": N_("operator"),
     "administrator": N_("administrator"),
