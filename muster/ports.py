@@ -70,6 +70,20 @@ class Candidate(Struct, frozen=True):
     why: str
 
 
+class PinView(Struct, frozen=True):
+    """A value that a person holds against every source. `expires_at` None: until it is taken off."""
+
+    ci: CiRef
+    attribute: str
+    value: Any
+    reason: str
+    owner: str
+    expires_at: int | None
+    held_at: int
+    held_by: str
+    decision_id: str
+
+
 class Fact(Struct, frozen=True):
     """One attribute: effective (observed) and recorded value, the winner's provenance, and every source's word."""
 
@@ -87,6 +101,7 @@ class Fact(Struct, frozen=True):
     candidates: list[Candidate]
     is_different: bool
     is_volatile: bool = False
+    pin: PinView | None = None
 
 
 class IdentifierView(Struct, frozen=True):

@@ -15,6 +15,7 @@ from muster.wire.report import Item
 
 BOOT_KIND = "boot_id"
 HISTORIC_LIMIT = 64  # per record; the oldest go first
+RECORDED_PREFIX = "identifier."  # of what is recorded beside attributes only to identify: `identifier.dmi_uuid`
 # Recorded attributes that are identifiers too, and as which kind they identify.
 _RECORDED_KINDS = {
     "serial": "serial", "asset_tag": "asset_tag", "fqdn": "fqdn", "hostname": "hostname", "name": "hostname", "mac": "mac", "number": "number",
@@ -48,7 +49,8 @@ def recorded_claims(identifiers: Mapping[str, Any], recorded: Mapping[str, Any],
     for attribute, kind in _RECORDED_KINDS.items():
         if recorded.get(attribute):
             found[kind] = [*_texts(found.get(kind, ())), *_texts(recorded[attribute])]
-    for kind, value in identifiers.items():
+    given = {name.removeprefix(RECORDED_PREFIX): value for name, value in recorded.items() if name.startswith(RECORDED_PREFIX)}
+    for kind, value in (*given.items(), *identifiers.items()):
         found[kind] = [*_texts(found.get(kind, ())), *_texts(value)]
     return claims_from(found, vendor=vendor_of(recorded), zone=zone, manager="recorded", junk=junk)
 

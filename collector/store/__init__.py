@@ -17,7 +17,7 @@ Deciding (same: inside the writer; each gives the decision's id, with `actor`, `
     decision.resolve_case(connection, context, case_id, action, ...)          same | different | release | confirm | dismiss
     decision.adopt_suggestion(connection, context, ci_key, other_key, ...)    the first CI's records belong to the other
     recorded.patch_recorded(connection, context, ci_key, Patch, if_version=, ...) -> version
-    recorded.record_ci(connection, context, ci_class, Patch, zone=, ...) -> StoredCi
+    recording.record_ci(connection, context, ci_class, Patch, identifiers=, zone=, ...) -> StoredCi
     pin.pin_value(connection, context, ci_key, PinWish, ...) / unpin_value
     audit_chain.append(connection, ...) / verify(connection)
 

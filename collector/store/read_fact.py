@@ -11,6 +11,7 @@ from collector.reconcile.explain import MESSAGES, explain_value, render
 from collector.reconcile.fact import EffectiveValue, Loser, Merged, Observation, Pin
 from collector.reconcile.merge import merge
 from collector.store.content import decode, load_contents
+from collector.store.read_pin import load_pins
 from collector.store.reading import Reading
 from collector.store.schema import difference, history, pin
 from muster.ports import Candidate, Fact, SourceRef
@@ -27,6 +28,7 @@ def load_facts(reading: Reading, row: Any, observations: Sequence[Observation], 
     merged = merge(ci_class, observations, _load_pins(reading, row.id), reading.settings, reading.now)
     provenance = decode(row.provenance) or {}
     since = _load_since(reading, row.id)
+    held = {each.attribute: each for each in load_pins(reading, row.id)}
     query = select(difference.c.attribute).where(difference.c.ci_id == row.id, difference.c.state == "open", difference.c.kind == "changed_attribute")
     different = set(reading.connection.execute(query).scalars())
     told = {name for each in observations for name in each.attributes}
@@ -52,6 +54,7 @@ def load_facts(reading: Reading, row: Any, observations: Sequence[Observation], 
                 candidates=candidates,
                 is_different=name in different,
                 is_volatile=attribute.volatile,
+                pin=held.get(name),
             )
         )
     return facts

@@ -19,6 +19,7 @@ from collector.store import (
     read_history,
     read_incident,
     read_overview,
+    read_pin,
     read_series,
     read_service,
     read_source,
@@ -189,6 +190,11 @@ class Reader(AssuranceReader):
     def get_decision(self, decision_id: str) -> DecisionView:
         with self._database.connect() as connection:
             return read_difference.load_decision(self._on(connection), decision_id)
+
+    def list_pins(self, query: str = "", *, owner: str | None = None, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page:
+        """PinView rows of the CIs that match, those that end first before the others."""
+        with self._database.connect() as connection:
+            return read_pin.list_pins(self._on(connection), query, owner, cursor=cursor, limit=limit)
 
     # --- sources ---
     def list_sources(self, *, states: Collection[str] = (), cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page:

@@ -1,4 +1,4 @@
-"""What people write on the recorded side by hand: attributes and tags of a CI, and CIs that no source has seen yet."""
+"""What people write on the recorded side of a CI by hand: attributes, tags, lifecycle. New ones: `recording.py`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from sqlalchemy import Connection, update
 from collector.reconcile.decide import RECORDED
 from collector.reconcile.fact import RecordedChange
 from collector.reconcile.validate import validate_value
-from collector.store.ci import StoredCi, insert_cis, load_ci
+from collector.store.ci import StoredCi, load_ci
 from collector.store.content import decode, encode, load_contents
 from collector.store.edit import NO_VALUE, Context, Edit
 from collector.store.identifier import new_id
-from collector.store.observed_view import name_of, save_search_values
+from collector.store.observed_view import save_search_values
 from collector.store.recorded_side import apply_changes, load_family, recorded_of
 from collector.store.schema import ci
 from collector.store.settle import settle
@@ -49,7 +49,7 @@ def patch_recorded(
     if if_version is not None and if_version != row.version:
         raise ConflictError(f"{row.name} is at version {row.version} now; look at it and change it again", code="version-moved", current=row.version)
     ci_class = context.catalogue.get(row.ci_class) or context.catalogue["device"]
-    values = _check(ci_class, patch.changes)
+    values = check_values(ci_class, patch.changes)
     made = Made(new_id(now), "record", actor, reason)
     edit = Edit(connection, context, now, "decision", made.id)
     recorded = recorded_of(edit, row)
@@ -57,7 +57,7 @@ def patch_recorded(
     if not row.is_recorded and changes:
         changes.insert(0, RecordedChange(row.id, RECORDED, old_value=False, new_value=True, had_old=True))
     lifecycles = {} if patch.lifecycle is None else {row.id: patch.lifecycle}
-    tags_before = _write_tags(edit, row, patch.tags)
+    tags_before = write_tags(edit, row, patch.tags)
     sides = apply_changes(edit, changes, lifecycles) if changes or lifecycles else []
     detail = {"ci": row.id, "attributes": sorted(values), "tags": dict(patch.tags), "tags_before": tags_before}
     save_decision(edit, made, DecisionSubject(sides=tuple(sides), detail=detail))
@@ -66,46 +66,8 @@ def patch_recorded(
     return load_ci(connection, row.id).version
 
 
-def record_ci(
-    connection: Connection, context: Context, ci_class: str, patch: Patch, *, actor: str, now: int, zone: str = "default", reason: str = ""
-) -> StoredCi:
-    """A CI that a person records before any source has seen it. Raises InputError with the path."""
-    known = context.catalogue.get(ci_class)
-    if known is None:
-        raise InputError(f"unknown class {quote(ci_class)}{suggest(ci_class, context.catalogue.names())}", path="class")
-    if known.is_abstract or known.is_dependent:
-        raise InputError(f"a {ci_class} is part of others or only their kind; record the host or device that has it", path="class")
-    values = {name: value for name, value in _check(known, patch.changes).items() if value is not None}
-    name = name_of(known, values, {})
-    if not name:
-        raise InputError(f"it has no name; give one of {', '.join(known.name_from)}", path="attributes")
-    made = Made(new_id(now), "record", actor, reason)
-    edit = Edit(connection, context, now, "decision", made.id)
-    row = StoredCi(
-        id=new_id(now),
-        number=edit.take_number(),
-        ci_class=ci_class,
-        name=name,
-        zone=zone[:NAME_LENGTH],
-        lifecycle=patch.lifecycle or "planned",
-        presence="unknown",
-        control_level=known.control,
-        has_decisions=True,
-        created_at=now,
-        changed_at=now,
-    )
-    insert_cis(connection, [row])
-    edit.note(row.id, "identity", "", NO_VALUE, {"class": ci_class, "recorded_by": actor})
-    changes = [RecordedChange(row.id, RECORDED, old_value=False, new_value=True, had_old=True)]
-    changes += [RecordedChange(row.id, each, None, value, had_old=False) for each, value in values.items()]
-    tags_before = _write_tags(edit, row, patch.tags)
-    sides = apply_changes(edit, changes, {})
-    save_decision(edit, made, DecisionSubject(sides=tuple(sides), detail={"ci": row.id, "class": ci_class, "tags_before": tags_before}))
-    settle(edit, {row.id})
-    return load_ci(connection, row.id)
-
-
-def _check(ci_class: CiClass, changes: Mapping[str, Any]) -> dict[str, Any]:
+def check_values(ci_class: CiClass, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as they are kept; empty ones are None. Raises InputError with the path."""
     found: dict[str, Any] = {}
     for name, value in changes.items():
         attribute = ci_class.attributes.get(name)
@@ -126,8 +88,8 @@ def _change(ci_id: str, name: str, value: Any, recorded: Mapping[str, Any]) -> R
     return RecordedChange(ci_id, name, recorded.get(name), value, had_old=name in recorded, has_new=value is not None)
 
 
-def _write_tags(edit: Edit, row: StoredCi, tags: Mapping[str, str | None]) -> dict[str, str]:
-    """Put tags on and take them off; what they were."""
+def write_tags(edit: Edit, row: StoredCi, tags: Mapping[str, str | None]) -> dict[str, str]:
+    """Put tags on and take them off; what they were. Raises InputError for one that is too long, or too many."""
     before: dict[str, str] = decode(row.tags) or {}
     if not tags:
         return before

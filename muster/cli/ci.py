@@ -90,26 +90,63 @@ def history(
 
 
 @COMMANDS.command()
-def record(
-    ci: KeyArgument,
-    values: Annotated[list[str] | None, typer.Argument(help="attribute=value; attribute= takes it off the record. JSON for what is no text.")] = None,
+def record(  # noqa: PLR0913 -- each option of a command is a parameter
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[CI] [attribute=value]…", help="The CI (not with --class), then values; attribute= takes one off. JSON for what is no text."
+        ),
+    ] = None,
     *,
+    ci_class: Annotated[str | None, typer.Option("--class", help="A CI of this class, known by its identifiers or not yet seen by anybody.")] = None,
+    identifier: Annotated[list[str] | None, typer.Option("--identifier", help="kind=value, with --class; again for several.")] = None,
+    zone: Annotated[str, typer.Option(help="With --class: the zone of its names and addresses.")] = "default",
     tag: Annotated[list[str] | None, typer.Option("--tag", help="name=value; name= takes the tag off; again for several.")] = None,
     lifecycle: Annotated[str | None, typer.Option(help="planned, in_stock, live, maintenance, retired or disposed.")] = None,
     reason: Annotated[str, typer.Option(help="Why; kept with the decision.")] = "",
     output: OutputOption = Output.TABLE,
     url: UrlOption = None,
 ) -> None:
-    """Record attributes, tags or the lifecycle by hand. Refused where somebody else changed the CI meanwhile."""
-    body: dict[str, Any] = {"attributes": parse_values(values or []), "tags": _parse_tags(tag or []), "reason": reason}
+    """Record attributes, tags or the lifecycle by hand. Refused where somebody else changed the CI meanwhile.
+
+    With --class: a CI that is recognised by its identifiers, or a new one, for example
+    muster ci record --class server --identifier serial=S1 name=web01.
+    """
+    ci, values = _split(words or [], is_new=ci_class is not None)
+    body: dict[str, Any] = {"attributes": parse_values(values), "tags": _parse_tags(tag or []), "reason": reason}
     if lifecycle is not None:
         body["lifecycle"] = lifecycle
+    if ci_class is not None:
+        made = open_client(url).send("POST", "/v1/cis", body | {"class": ci_class, "identifiers": _parse_identifiers(identifier or []), "zone": zone})
+        tell(f"{made['summary']['name']} is on record (number {made['summary']['number']})", made, output)
+        return
+    if identifier:
+        raise ConfigurationError("--identifier belongs to --class, which says what is recorded; identifiers of a known CI are attributes")
     if not body["attributes"] and not body["tags"] and lifecycle is None:
         raise ConfigurationError("nothing to record; write for example owner=kim@example.org, or --tag role=web")
     client = open_client(url)
     found, etag = client.get_tagged(f"/v1/cis/{part(ci)}")
     made = client.send("PATCH", f"/v1/cis/{part(ci)}/recorded", body, etag=etag)
     tell(f"recorded of {found['summary']['name']} (number {found['summary']['number']})", made, output)
+
+
+def _split(words: list[str], *, is_new: bool) -> tuple[str, list[str]]:
+    """The CI and the values. Raises ConfigurationError."""
+    if is_new:
+        return "", words
+    if not words or "=" in words[0]:
+        raise ConfigurationError("which CI? Write its number or id first, or --class for one that is not there yet")
+    return words[0], words[1:]
+
+
+def _parse_identifiers(given: list[str]) -> dict[str, str | list[str]]:
+    found: dict[str, list[str]] = {}
+    for each in given:
+        kind, equals, text = each.partition("=")
+        if not kind or not equals or not text:
+            raise ConfigurationError(f"--identifier {quote(each)} is no kind=value, for example serial=ABC123")
+        found.setdefault(kind, []).append(text)
+    return {kind: values[0] if len(values) == 1 else values for kind, values in found.items()}
 
 
 def parse_values(given: list[str]) -> dict[str, Any]:

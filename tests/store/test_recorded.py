@@ -7,7 +7,8 @@ from sqlalchemy import select
 
 from collector.store.decision import undo_decision
 from collector.store.reader import Reader
-from collector.store.recorded import Patch, patch_recorded, record_ci
+from collector.store.recorded import Patch, patch_recorded
+from collector.store.recording import record_ci
 from collector.store.schema import ci, decision
 from muster.clock import FakeClock
 from muster.errors import ConflictError, InputError

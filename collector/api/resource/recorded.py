@@ -13,6 +13,7 @@ from collector.api.keys import CLOCK, PARTS, READER, WRITER, actor_of
 from collector.api.route import Resource, Route
 from collector.store.decision import adopt_suggestion
 from collector.store.recorded import Patch, patch_recorded
+from collector.store.recording import record_ci
 from muster.model.state import Lifecycle
 from muster.ports import CiDetail, DecisionView
 
@@ -24,6 +25,18 @@ class RecordedPatch(Struct, frozen=True, forbid_unknown_fields=True):
 
     attributes: Annotated[dict[str, Any], Meta(max_length=200)] = {}
     tags: Annotated[dict[str, str | None], Meta(max_length=64)] = {}
+    lifecycle: Lifecycle | None = None
+    reason: Reason = ""
+
+
+class RecordRequest(Struct, frozen=True, forbid_unknown_fields=True, rename={"ci_class": "class"}):
+    """A CI that nobody may have seen yet. `identifiers`: serial, dmi_uuid, mac, fqdn, ...; by them it is recognised, now and later."""
+
+    ci_class: Annotated[str, Meta(min_length=1, max_length=128)]
+    identifiers: Annotated[dict[str, str | list[str]], Meta(max_length=32)] = {}
+    attributes: Annotated[dict[str, Any], Meta(max_length=200)] = {}
+    tags: Annotated[dict[str, str | None], Meta(max_length=64)] = {}
+    zone: Annotated[str, Meta(min_length=1, max_length=128)] = "default"
     lifecycle: Lifecycle | None = None
     reason: Reason = ""
 
@@ -49,6 +62,29 @@ async def patch(request: web.Request) -> web.Response:
     return answer(found, version=found.version)
 
 
+async def create(request: web.Request) -> web.Response:
+    """On the CI that is there already where its identifiers say so, else on a new one; 409 where they point at several."""
+    wanted = await read_body(request, RecordRequest)
+    context, now, actor = request.app[PARTS].context, request.app[CLOCK].now_ms(), actor_of(request)
+    change = Patch(wanted.attributes, wanted.tags, wanted.lifecycle)
+    row = await request.app[WRITER].run(
+        lambda connection: record_ci(
+            connection,
+            context,
+            wanted.ci_class,
+            change,
+            identifiers=wanted.identifiers,
+            zone=wanted.zone,
+            actor=actor,
+            now=now,
+            reason=wanted.reason,
+        )
+    )
+    request.app[PARTS].poke()
+    found = await asyncio.to_thread(request.app[READER].get_ci, row.id)
+    return answer(found, status=201 if row.created_at == now else 200, version=found.version)
+
+
 async def adopt(request: web.Request) -> web.Response:
     """What a near miss suggested."""
     wanted = await read_body(request, AdoptRequest)
@@ -67,6 +103,10 @@ RESOURCE = Resource(
         Route(
             "PATCH", "/v1/cis/{id}/recorded", patch, "configuration_manager", "Record attributes, tags and lifecycle of a CI",
             body=RecordedPatch, answer=CiDetail, has_etag=True, needs_match=True, statuses=(404, 412, 422, 428),
+        ),
+        Route(
+            "POST", "/v1/cis", create, "configuration_manager", "Put a CI on record, seen or not",
+            body=RecordRequest, answer=CiDetail, status=201, has_etag=True, statuses=(409, 422),
         ),
         Route(
             "POST", "/v1/cis/{id}/adopt", adopt, "configuration_manager", "Say that its records belong to another CI",
