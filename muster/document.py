@@ -65,7 +65,7 @@ def parse_document(text: str, kind: type[T], *, file: str) -> T:
     try:
         return msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError as error:
-        raise _explain(str(error), node, value, kind, file) from None
+        raise explain(str(error), node, value, kind, file=file) from None
 
 
 def parse_yaml(text: str, *, file: str) -> tuple[yaml.Node, Any]:
@@ -166,7 +166,8 @@ def _count_values(node: yaml.Node, file: str, counts: dict[int, int]) -> int:
     return count
 
 
-def _explain(message: str, node: yaml.Node, value: Any, kind: Any, file: str) -> DocumentError:
+def explain(message: str, node: yaml.Node, value: Any, kind: Any, *, file: str) -> DocumentError:
+    """The error that msgspec's message on `value` means, at its line and with a suggestion for an unknown key."""
     at = _AT.search(message)
     path = at.group(1) if at else "$"
     text = _AT.sub("", message)

@@ -1,6 +1,7 @@
 """The command line's root: global options, one sub-command per noun, and the border at which errors become one line.
 
-A module of this package that declares `COMMANDS` (a typer application) is the noun of its name; `muster up` stands here.
+A module of this package that declares `COMMANDS` (a typer application) is the noun of its name, one that declares `COMMAND` (a function)
+the command; `muster up` stands here.
 Exit codes: docs/cli.md.
 """
 
@@ -53,9 +54,14 @@ def up(
 def add_nouns() -> None:
     """Each module's commands under its name."""
     for found in sorted(pkgutil.iter_modules(muster.cli.__path__), key=lambda each: each.name):
-        commands = None if found.name in {"app", "collector"} else getattr(importlib.import_module(f"muster.cli.{found.name}"), "COMMANDS", None)
+        if found.name in {"app", "collector"}:
+            continue
+        module = importlib.import_module(f"muster.cli.{found.name}")
+        commands, command = getattr(module, "COMMANDS", None), getattr(module, "COMMAND", None)
         if isinstance(commands, typer.Typer):
             app.add_typer(commands, name=found.name.replace("_", "-"))
+        elif callable(command):
+            app.command(found.name.replace("_", "-"))(command)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -1,0 +1,188 @@
+"""A case's course of events through the real engine and store, with a clock of its own. Format: docs/cases.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from collector.simulation.case_check import duration_ms
+from collector.simulation.case_file import to_catalogue, to_policies, to_settings
+from collector.simulation.case_format import CaseFile, Operation, Step
+from collector.simulation.decider import Decider
+from collector.simulation.expectation import compare
+from collector.simulation.naming import Naming
+from collector.simulation.state import render_state
+from collector.store.due import find_next_due
+from collector.store.edit import Context
+from collector.store.engine import Database
+from collector.store.ingest import Envelope, receive_report
+from collector.store.sweep import sweep
+from collector.store.whole_state import load_whole_state
+from muster.errors import AuthorisationError, ConflictError, InputError, MusterError, NotFoundError, UnavailableError
+from muster.instant import parse_instant
+from muster.wire.codec import decode_report
+from muster.wire.report import CONTENT_TYPE_JSON, ReceivedReport
+
+START_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z, where the first step has no `at`
+SWEEPS_AT_ONCE = 100_000  # at one instant; more is a fault of the sweep
+
+
+@dataclass(frozen=True)
+class _Sent:
+    body: bytes
+    report: ReceivedReport
+
+
+class Course:
+    """Runs the steps of one case in an empty, migrated database."""
+
+    def __init__(self, case: CaseFile, database: Database) -> None:
+        self._case = case
+        self._database = database
+        self._context = Context(to_catalogue(case), settings=to_settings(case), policies=to_policies(case))
+        self._decider = Decider(self._context, Naming())
+        self._now: int | None = None
+        self._at = START_MS
+        self._sequences: dict[tuple[str, str, str], int] = {}
+        self._sent: dict[int, _Sent] = {}
+        self.rejected: list[dict[str, Any]] = []
+        self.refused: list[dict[str, Any]] = []
+        self.faults: list[str] = []
+
+    def run(self, *, checks: bool = False) -> None:
+        """Every step; with `checks`, what a step expects is compared and `faults` says what is otherwise.
+
+        Raises InputError, with the step in its path, for a report that is none.
+        """
+        reports = {number: self._prepare(number, step) for number, step in enumerate(self._case.steps) if step.report is not None}
+        for number, step in enumerate(self._case.steps):
+            self._pass_time(self._at if step.at is None else parse_instant(step.at))
+            self._take(number, step, reports)
+            if checks and step.expect is not None:
+                self.faults += [f"step {number}: {fault}" for fault in compare(step.expect, self.read_state())]
+        if checks and self._case.expect is not None:
+            self.faults += compare(self._case.expect, self.read_state())
+
+    def read_state(self, *, raw_ids: bool = False) -> dict[str, Any]:
+        """The printed state."""
+        with self._database.connect() as connection:
+            whole = load_whole_state(connection)
+        return render_state(whole, rejected=self.rejected, refused=self.refused, raw_ids=raw_ids)
+
+    def _take(self, number: int, step: Step, reports: Mapping[int, dict[str, Any]]) -> None:
+        if step.report is not None:
+            self._sent[number] = self._encode(number, reports[number])
+            self._send(number, self._sent[number])
+        elif step.redeliver is not None and step.redeliver in self._sent:
+            self._send(number, self._sent[step.redeliver])
+        elif step.operation is not None and step.operation.advance is not None:
+            self._pass_time(self._clock() + (duration_ms(step.operation.advance) or 0))
+        elif step.decide is not None or step.operation is not None:
+            self._decide(number, step)
+
+    def _prepare(self, number: int, step: Step) -> dict[str, Any]:
+        """The report with its own instant where it has none; refused here, before anything is run, where it is no report."""
+        assert step.report is not None
+        told = {"sequence": 0, "observed_at": 0, **step.report}
+        _decode(number, _to_body(number, told))
+        return dict(step.report)
+
+    def _encode(self, number: int, told: dict[str, Any]) -> _Sent:
+        source = told["source"]
+        key = (source["kind"], source["name"], source["instance"])
+        sequence = told.get("sequence", self._sequences.get(key, 0) + 1)
+        self._sequences[key] = max(sequence, self._sequences.get(key, 0))
+        told = {"observed_at": self._at, **told, "sequence": sequence}
+        body = _to_body(number, told)
+        return _Sent(body, _decode(number, body))
+
+    def _send(self, number: int, sent: _Sent) -> None:
+        envelope = Envelope(sent.report, sent.body, CONTENT_TYPE_JSON, self._clock())
+        try:
+            with self._database.begin() as connection:
+                answer = receive_report(connection, self._context, envelope).answer
+        except MusterError as error:
+            self._refuse(number, error)
+            return
+        self.rejected += [{"step": number, "path": each.path, "reason": each.reason} for each in answer.rejected]
+
+    def _decide(self, number: int, step: Step) -> None:
+        try:
+            with self._database.begin() as connection:
+                if step.decide is not None:
+                    self._decider.decide(connection, number, step.decide, self._clock())
+                else:
+                    self._operate(connection, number, step.operation or Operation())
+        except MusterError as error:
+            self._refuse(number, error)
+
+    def _operate(self, connection: Connection, number: int, operation: Operation) -> None:
+        self._decider.operate(connection, number, operation, self._clock())
+
+    def _refuse(self, number: int, error: MusterError) -> None:
+        """A decision that the store refuses is part of what happens; a database that is gone is not."""
+        if isinstance(error, UnavailableError):
+            raise error
+        told: dict[str, Any] = {"step": number, "code": _code(error), "message": str(error)}
+        if isinstance(error, ConflictError) and error.current is not None:
+            told["current"] = error.current
+        self.refused.append(told)
+
+    def _clock(self) -> int:
+        return self._at if self._now is None else self._now
+
+    def _pass_time(self, to: int) -> None:
+        """Move the clock, never back; what time alone changes happens at its own instant on the way."""
+        self._at = to
+        if self._now is None:
+            self._now = to
+            return
+        last: int | None = None
+        while True:
+            with self._database.connect() as connection:
+                due = find_next_due(connection)
+            if due is None or due > to or due == last:  # the same again: the sweep left it for later
+                break
+            self._now, last = max(self._now, due), due
+            self._sweep()
+        if to > self._now:
+            self._now = to
+            self._sweep()
+
+    def _sweep(self) -> None:
+        for _ in range(SWEEPS_AT_ONCE):
+            with self._database.begin() as connection:
+                if sweep(connection, self._context, self._clock()).is_whole:
+                    return
+
+
+def run_case(case: CaseFile, database: Database, *, raw_ids: bool = False) -> dict[str, Any]:
+    """The printed state after a case's last step, in an empty, migrated database. Raises InputError for a report that is none."""
+    course = Course(case, database)
+    course.run()
+    return course.read_state(raw_ids=raw_ids)
+
+
+def _code(error: MusterError) -> str:
+    kinds: tuple[tuple[type[MusterError], str], ...] = ((NotFoundError, "not-found"), (InputError, "invalid"), (AuthorisationError, "forbidden"))
+    if isinstance(error, ConflictError):
+        return error.code
+    return next((code for kind, code in kinds if isinstance(error, kind)), "refused")
+
+
+def _to_body(number: int, told: Mapping[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(told)
+    except (TypeError, ValueError, RecursionError, UnicodeEncodeError) as error:
+        raise InputError(f"no report: {error}", path=f"$.steps[{number}].report") from None
+
+
+def _decode(number: int, body: bytes) -> ReceivedReport:
+    try:
+        return decode_report(body, CONTENT_TYPE_JSON)
+    except InputError as error:
+        raise InputError(error.message if hasattr(error, "message") else str(error), path=f"$.steps[{number}].report{error.path[1:]}") from None

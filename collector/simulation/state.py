@@ -1,0 +1,169 @@
+"""The state of a store as a case prints it: ids and order canonical, so that two runs can be compared as text. Pure.
+
+What came and went only because of the order of arrival (a CI that was absorbed into another, with its own differences) is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from collector.store.relation import UNDIRECTED
+from collector.store.whole_state import CaseRow, CiRow, DifferenceRow, RelationRow, WholeState
+
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+_BY_ITSELF = frozenset({"self_resolved", "superseded"})
+
+
+Told = Sequence[Mapping[str, Any]]
+
+
+def render_state(whole: WholeState, *, rejected: Told = (), refused: Told = (), raw_ids: bool = False) -> dict[str, Any]:
+    """All that a case prints: see docs/cases.md. `rejected`, `refused`: by step, as they came."""
+    survivors = _survivors(whole.cis)
+    living = _ordered([each for each in whole.cis if each.redirect_to is None])
+    names = {each.id: each.id if raw_ids else f"ci-{place}" for place, each in enumerate(living, 1)}
+    names |= {gone: names[kept] for gone, kept in survivors.items() if kept in names}
+
+    def name(value: Any) -> Any:
+        return _rename(value, names)
+
+    recorded = {each.id for each in whole.cis if each.is_recorded}
+    differences = [_difference(each, name) for each in whole.differences if each.ci_id in names and not _is_transient(each, survivors, recorded)]
+    cases = [_case(each, name, survivors) for each in whole.cases if not _is_gone(each, survivors)]
+    return {
+        "cis": [_ci(each, names, name) for each in living],
+        "differences": sorted(differences, key=lambda each: (_place(each["subject"]), _text(each))),
+        "cases": sorted(cases, key=_text),
+        "rejected": [name(each) for each in rejected],
+        "refused": [each if raw_ids else _forget(name(each)) for each in refused],
+        "relations": _relations(whole.relations, name),
+        "redirects": sorted((_redirect(each, names) for each in whole.cis if each.redirect_to is not None and each.is_recorded), key=_text),
+        "held": [{"source": source, "ref": ref} for source, ref in whole.held],
+        "decisions": [
+            {"kind": each.kind, "by": each.made_by, "reason": each.reason, "is_undone": each.undone_by is not None} for each in whole.decisions
+        ],
+    }
+
+
+def _survivors(cis: tuple[CiRow, ...]) -> dict[str, str]:
+    """Each redirected CI's survivor at the end of its chain."""
+    following = {each.id: each.redirect_to for each in cis if each.redirect_to is not None}
+    found = {}
+    for gone in following:
+        at, seen = gone, {gone}
+        while at in following and following[at] not in seen:
+            at = following[at]
+            seen.add(at)
+        found[gone] = at
+    return found
+
+
+def _ordered(cis: list[CiRow]) -> list[CiRow]:
+    """By the smallest (source, ref) of their records; without records after them, by class and what is on record."""
+
+    def key(each: CiRow) -> tuple[Any, ...]:
+        if each.records:
+            return (0, each.records[0][0], each.records[0][1], each.number)
+        return (1, each.ci_class, _text(each.recorded), each.name + _text(each.effective), each.number)
+
+    return sorted(cis, key=key)
+
+
+def _ci(each: CiRow, names: Mapping[str, str], name: Callable[[Any], Any]) -> dict[str, Any]:
+    return {
+        "id": names[each.id],
+        "class": each.ci_class,
+        "name": each.name,
+        "owner": names.get(each.owner_id) if each.owner_id is not None else None,
+        "lifecycle": each.lifecycle,
+        "presence": each.presence,
+        "operation": each.operation,
+        "control": each.control,
+        "is_recorded": each.is_recorded,
+        "is_provisional": each.is_provisional,
+        "source_records": [{"source": source, "ref": ref} for source, ref, _ in each.records],
+        "effective": name(_sorted(each.effective)),
+        "recorded": name(_sorted(each.recorded)),
+        "tags": _sorted(each.tags),
+        "provenance": _sorted(each.provenance),
+    }
+
+
+def _difference(each: DifferenceRow, name: Callable[[Any], Any]) -> dict[str, Any]:
+    return {
+        "kind": each.kind,
+        "subject": name(each.ci_id),
+        "attribute": name(each.attribute),
+        "recorded": name(each.recorded),
+        "observed": name(each.observed),
+        "state": each.state,
+    }
+
+
+def _is_transient(each: DifferenceRow, survivors: Mapping[str, str], recorded: set[str]) -> bool:
+    """Of a CI that was absorbed into another before any person saw it."""
+    return each.ci_id in survivors and each.ci_id not in recorded and each.decision_id is None
+
+
+def _is_gone(each: CaseRow, survivors: Mapping[str, str]) -> bool:
+    """Resolved by itself because its CIs turned out to be one."""
+    members = {survivors.get(member, member) for member in each.member_ids}
+    return each.state == "resolved" and each.decision_id is None and len(members) < 2 <= len(set(each.member_ids))
+
+
+def _case(each: CaseRow, name: Callable[[Any], Any], survivors: Mapping[str, str]) -> dict[str, Any]:
+    members = {name(survivors.get(member, member)) for member in each.member_ids}
+    return {"kind": each.kind, "members": sorted(members, key=_place), "state": each.state}
+
+
+def _relations(rows: tuple[RelationRow, ...], name: Callable[[Any], Any]) -> list[dict[str, Any]]:
+    """Equal ones of several witnesses joined."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        ends = [name(row.from_id), name(row.to_id)]
+        if row.type in UNDIRECTED:
+            ends.sort(key=_place)
+        told = {"type": row.type, "from": ends[0], "to": ends[1], "qualifier": row.qualifier, "side": row.side}
+        joined = found.setdefault(_text(told), {**told, "sources": []})
+        if row.source is not None and row.source not in joined["sources"]:
+            joined["sources"] = sorted([*joined["sources"], row.source])
+    return [found[key] for key in sorted(found)]
+
+
+def _redirect(each: CiRow, names: Mapping[str, str]) -> dict[str, Any]:
+    return {"class": each.ci_class, "name": each.name, "to": names.get(each.id)}
+
+
+def _rename(value: Any, names: Mapping[str, str]) -> Any:
+    """The value with each id of a CI in it replaced by its printed name."""
+    if isinstance(value, str):
+        return _ID.sub(lambda found: names.get(found.group(), found.group()), value)
+    if isinstance(value, Mapping):
+        return {_rename(key, names): _rename(each, names) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rename(each, names) for each in value]
+    return value
+
+
+def _forget(value: Any) -> Any:
+    """Ids of differences and decisions are others in each run."""
+    if isinstance(value, str):
+        return _ID.sub("(id)", value)
+    return {key: _forget(each) for key, each in value.items()} if isinstance(value, Mapping) else value
+
+
+def _sorted(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value[name] for name in sorted(value)}
+
+
+def _place(name: Any) -> tuple[int, str]:
+    """`ci-10` behind `ci-9`."""
+    number = str(name).removeprefix("ci-")
+    return (int(number), "") if number.isdecimal() else (0, str(name))
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=repr)

@@ -1,0 +1,242 @@
+"""The whole state of a small store as plain rows: what a case prints and a test compares. Design: docs/cases.md.
+
+Not for a store of any size: everything is read into memory.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from collector.store.content import decode, load_contents
+from collector.store.schema import ci, decision, difference, relation, review_case, source, source_record
+
+
+class CiRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A CI with its two sides. `records`: (source as `kind/name/instance`, ref, whether it is absent); `provenance`: attribute to source."""
+
+    id: str
+    number: int
+    ci_class: str
+    name: str
+    zone: str
+    owner_id: str | None
+    lifecycle: str
+    presence: str
+    operation: str
+    control: str
+    is_recorded: bool
+    is_provisional: bool
+    redirect_to: str | None
+    effective: dict[str, Any]
+    recorded: dict[str, Any]
+    tags: dict[str, str]
+    records: tuple[tuple[str, str, bool], ...]
+    provenance: dict[str, str]
+
+
+class RelationRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A relation in force as one source, or the record, has it."""
+
+    type: str
+    from_id: str | None
+    to_id: str | None
+    qualifier: str
+    side: str
+    source: str | None
+
+
+class DifferenceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A difference of any state."""
+
+    id: str
+    kind: str
+    ci_id: str
+    attribute: str
+    recorded: Any
+    observed: Any
+    state: str
+    group_key: str
+    decision_id: str | None
+    opened_at: int
+
+
+class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A case of any state."""
+
+    id: str
+    kind: str
+    member_ids: tuple[str, ...]
+    state: str
+    evidence: Any
+    decision_id: str | None
+
+
+class DecisionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision of a person or a policy."""
+
+    id: str
+    kind: str
+    made_by: str
+    reason: str
+    at: int
+    undone_by: str | None
+
+
+class WholeState(msgspec.Struct, frozen=True):
+    """Everything; `held`: records without a CI, as (source, ref)."""
+
+    cis: tuple[CiRow, ...]
+    relations: tuple[RelationRow, ...]
+    differences: tuple[DifferenceRow, ...]
+    cases: tuple[CaseRow, ...]
+    decisions: tuple[DecisionRow, ...]
+    held: tuple[tuple[str, str], ...]
+
+
+def load_whole_state(connection: Connection) -> WholeState:
+    """Read all of it, in the order of making."""
+    names = {
+        row.id: f"{row.kind}/{row.name}/{row.instance}"
+        for row in connection.execute(select(source.c.id, source.c.kind, source.c.name, source.c.instance))
+    }
+    records: defaultdict[str, list[tuple[str, str, bool]]] = defaultdict(list)
+    held: list[tuple[str, str]] = []
+    columns = (source_record.c.source_id, source_record.c.ref, source_record.c.is_absent, source_record.c.ci_id)
+    for row in connection.execute(select(*columns).where(source_record.c.closed_at.is_(None))):
+        if row.ci_id is None:
+            held.append((names[row.source_id], row.ref))
+        else:
+            records[row.ci_id].append((names[row.source_id], row.ref, row.is_absent))
+    return WholeState(
+        cis=_load_cis(connection, records, names),
+        relations=_load_relations(connection, names),
+        differences=_load_differences(connection),
+        cases=tuple(_case(row) for row in connection.execute(select(review_case).order_by(review_case.c.opened_at, review_case.c.id))),
+        decisions=tuple(
+            DecisionRow(id=row.id, kind=row.kind, made_by=row.made_by, reason=row.reason, at=row.at, undone_by=row.undone_by)
+            for row in connection.execute(select(decision).order_by(decision.c.at, decision.c.id))
+        ),
+        held=tuple(sorted(held)),
+    )
+
+
+def _load_cis(connection: Connection, records: dict[str, list[tuple[str, str, bool]]], names: dict[int, str]) -> tuple[CiRow, ...]:
+    rows = connection.execute(select(ci).order_by(ci.c.number)).all()
+    contents = load_contents(connection, (bytes(key) for row in rows for key in (row.effective_hash, row.recorded_hash) if key is not None))
+    found = []
+    for row in rows:
+        own = tuple(sorted(records.get(row.id, ())))
+        effective = contents[bytes(row.effective_hash)] if row.effective_hash is not None else {}
+        found.append(
+            CiRow(
+                id=row.id,
+                number=row.number,
+                ci_class=row.ci_class,
+                name=row.name,
+                zone=row.zone,
+                owner_id=row.owner_ci_id,
+                lifecycle=row.lifecycle,
+                presence=row.presence,
+                operation=row.operation,
+                control=row.control_level,
+                is_recorded=row.is_recorded,
+                is_provisional=row.is_provisional,
+                redirect_to=row.redirect_to,
+                effective=effective,
+                recorded=contents[bytes(row.recorded_hash)] if row.recorded_hash is not None else {},
+                tags=decode(row.tags) or {},
+                records=own,
+                provenance=_provenance(decode(row.provenance), effective, own, names),
+            )
+        )
+    return tuple(found)
+
+
+def _provenance(stored: Any, effective: dict[str, Any], records: tuple[tuple[str, str, bool], ...], names: dict[int, str]) -> dict[str, str]:
+    """Where each effective value comes from: `agent/web01/a1: precedence`."""
+    if stored:
+        return {name: ": ".join(each for each in (names.get(stored[name][0], ""), stored[name][1]) if each) for name in effective if name in stored}
+    sources = sorted({each[0] for each in records})
+    return dict.fromkeys(effective, f"{sources[0]}: only source") if len(sources) == 1 else {}
+
+
+def _load_relations(connection: Connection, names: dict[int, str]) -> tuple[RelationRow, ...]:
+    query = select(relation).where(relation.c.valid_to.is_(None)).order_by(relation.c.id)
+    return tuple(
+        RelationRow(
+            type=row.type, from_id=row.from_ci_id, to_id=row.to_ci_id, qualifier=row.qualifier, side=row.side, source=names.get(row.source_id or 0)
+        )
+        for row in connection.execute(query)
+    )
+
+
+def _load_differences(connection: Connection) -> tuple[DifferenceRow, ...]:
+    return tuple(_difference(row) for row in connection.execute(select(difference).order_by(difference.c.opened_at, difference.c.id)))
+
+
+def _difference(row: Any) -> DifferenceRow:
+    return DifferenceRow(
+        id=row.id,
+        kind=row.kind,
+        ci_id=row.ci_id,
+        attribute=row.attribute,
+        recorded=decode(row.recorded),
+        observed=decode(row.observed),
+        state=row.state,
+        group_key=row.group_key,
+        decision_id=row.decision_id,
+        opened_at=row.opened_at,
+    )
+
+
+def _case(row: Any) -> CaseRow:
+    return CaseRow(
+        id=row.id,
+        kind=row.kind,
+        member_ids=tuple(decode(row.members) or ()),
+        state=row.state,
+        evidence=decode(row.evidence),
+        decision_id=row.decision_id,
+    )
+
+
+def find_record_cis(connection: Connection, ref: str, source_name: str | None = None) -> list[str]:
+    """The CIs, survivors where merged, that have an open record of this ref, in the order of their numbers."""
+    query = (
+        select(ci.c.id, ci.c.redirect_to).join(source_record, source_record.c.ci_id == ci.c.id).join(source, source.c.id == source_record.c.source_id)
+    )
+    query = query.where(source_record.c.ref == ref, source_record.c.closed_at.is_(None)).order_by(ci.c.number)
+    if source_name is not None:
+        kind, name, instance = [*source_name.split("/", 2), "", ""][:3]
+        query = query.where(source.c.kind == kind, source.c.name == name, source.c.instance == instance)
+    found: dict[str, None] = {}
+    for row in connection.execute(query):
+        at, following, seen = row.id, row.redirect_to, {row.id}
+        while following is not None and following not in seen:
+            seen.add(following)
+            at, following = following, connection.execute(select(ci.c.redirect_to).where(ci.c.id == following)).scalar_one()
+        found[at] = None
+    return list(found)
+
+
+def find_differences(connection: Connection, ci_id: str) -> list[DifferenceRow]:
+    """The differences of a CI of any state, the newest first."""
+    query = select(difference).where(difference.c.ci_id == ci_id).order_by(difference.c.opened_at.desc(), difference.c.id.desc())
+    return [_difference(row) for row in connection.execute(query)]
+
+
+def find_cases(connection: Connection, kind: str) -> list[CaseRow]:
+    """The cases of a kind of any state, the newest first."""
+    query = select(review_case).where(review_case.c.kind == kind).order_by(review_case.c.opened_at.desc(), review_case.c.id.desc())
+    return [_case(row) for row in connection.execute(query)]
+
+
+def find_records(connection: Connection, ci_id: str) -> frozenset[tuple[str, str]]:
+    """The (source, ref) of a CI's open records."""
+    query = select(source.c.kind, source.c.name, source.c.instance, source_record.c.ref).join(source, source.c.id == source_record.c.source_id)
+    rows = connection.execute(query.where(source_record.c.ci_id == ci_id, source_record.c.closed_at.is_(None)))
+    return frozenset((f"{row.kind}/{row.name}/{row.instance}", row.ref) for row in rows)
