@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from collector.reconcile.dependent import local_key
+from collector.reconcile.derive import derive_attributes
 from muster.errors import InputError, quote
 from muster.instant import parse_instant
 from muster.model.ci_class import Attribute, CiClass, ClassCatalogue
@@ -62,6 +63,10 @@ def validate_item(catalogue: ClassCatalogue, item: Item, path: str, owners: Mapp
         if fault:
             return Validation(None, (Rejection(f"{path}.attributes.{name}", fault),))
         attributes[name] = converted
+    for name, value in derive_attributes(ci_class, identifiers, item.attributes).items():
+        converted, fault = validate_value(ci_class.attributes[name], value)
+        if not fault:
+            attributes[name] = converted
     taken = msgspec.structs.replace(item, identifiers=identifiers, attributes=attributes, owner=item.owner if ci_class.is_dependent else None)
     if ci_class.is_dependent and not local_key(ci_class, taken) and not (ci_class.portable and _PORTABLE_IDENTIFIERS & set(identifiers)):
         wanted = ", ".join(ci_class.local_key)
