@@ -5,18 +5,21 @@ A line for what was true then, and one for when the next thing known took over. 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from collector.reconcile.fact import Observation
+from collector.reconcile.merge import merge
+from collector.reconcile.timeline import Line, value_at
 from collector.store.ci import StoredCi, load_cis
 from collector.store.content import decode, encode, load_contents
 from collector.store.delivery import Delivery, TakenItem, read_items
 from collector.store.edit import NO_VALUE, Edit
 from collector.store.inventory import keep_contents
-from collector.store.schema import observation_history
+from collector.store.schema import history, observation_history, source_record
 from collector.store.section_state import StoredSection
 from collector.store.source_record import StoredRecord, load_refs, save_observations, update_records
 from collector.store.statement import parts
@@ -30,6 +33,14 @@ class _Gap(msgspec.Struct):
     before: bytes | None
     until_at: int
     after: bytes | None
+
+
+class _Filled(msgspec.Struct):
+    """What a late report says of a CI, and until when it holds."""
+
+    ci_id: str
+    content: dict[str, Any]
+    until_at: int
 
 
 def take_late(edit: Edit, delivery: Delivery, names: Collection[str], states: Mapping[str, StoredSection]) -> None:
@@ -50,8 +61,9 @@ def take_late(edit: Edit, delivery: Delivery, names: Collection[str], states: Ma
     changed = [gap for gap in gaps if gap.before != gap.taken.content_hash]
     written += [(gap.record.id, gap.until_at, gap.after) for gap in changed if (gap.record.id, gap.until_at) not in held]
     save_observations(edit.connection, written, edit.now)
+    _note_beginnings(edit, gaps, at)
     _begin_earlier(edit, gaps, lines, at)
-    _note(edit, delivery, changed)
+    _note_values(edit, delivery, [_Filled(gap.record.ci_id, gap.taken.content, gap.until_at) for gap in changed if gap.record.ci_id is not None])
 
 
 def _load_lines(edit: Edit, record_ids: Iterable[int]) -> dict[int, list[tuple[int, bytes | None]]]:
@@ -59,9 +71,12 @@ def _load_lines(edit: Edit, record_ids: Iterable[int]) -> dict[int, list[tuple[i
     found: dict[int, list[tuple[int, bytes | None]]] = {}
     table = observation_history.c
     for part in parts(record_ids):
-        query = select(table.record_id, table.observed_at, table.content_hash).where(table.record_id.in_(part)).order_by(table.observed_at)
-        for record_id, at, key in edit.connection.execute(query):
-            found.setdefault(record_id, []).append((at, None if key is None else bytes(key)))
+        query = select(table.record_id, table.observed_at, table.content_hash).where(table.record_id.in_(part))
+        for record_id, at, key in edit.connection.execute(query.order_by(table.observed_at, table.known_from)):
+            told = found.setdefault(record_id, [])
+            if told and told[-1][0] == at:
+                told.pop()
+            told.append((at, None if key is None else bytes(key)))
     return found
 
 
@@ -89,33 +104,82 @@ def _begin_earlier(edit: Edit, gaps: Iterable[_Gap], lines: Mapping[int, list[tu
     update_records(edit.connection, older, ["first_seen_at", "changed_at"])
 
 
-def _note(edit: Edit, delivery: Delivery, gaps: Iterable[_Gap]) -> None:
-    """History of the CIs, for attributes that this source speaks for."""
-    known = list(gaps)
-    cis = load_cis(edit.connection, (gap.record.ci_id for gap in known if gap.record.ci_id is not None))
-    for gap in known:
-        ci = cis.get(gap.record.ci_id or "")
+def _note_beginnings(edit: Edit, gaps: Iterable[_Gap], at: int) -> None:
+    """CIs that were there earlier than was known."""
+    wanted = sorted({gap.record.ci_id for gap in gaps if gap.record.ci_id is not None})
+    for part in parts(wanted):
+        table = source_record.c
+        query = select(table.ci_id, func.min(table.first_seen_at)).where(table.ci_id.in_(part)).group_by(table.ci_id)
+        for ci_id, first in edit.connection.execute(query):
+            if at < first:
+                edit.note(ci_id, "identity", "begin", first, at, valid_from=at)
+
+
+def _note_values(edit: Edit, delivery: Delivery, filled: Iterable[_Filled]) -> None:
+    """History of the CIs, for attributes that this source speaks for: what was true then, and what was believed again from when on."""
+    known = list(filled)
+    cis = load_cis(edit.connection, (each.ci_id for each in known))
+    load_contents(edit.connection, (row.effective_hash for row in cis.values()), edit.contents)
+    lines = _load_history(edit, cis)
+    for each in known:
+        ci = cis.get(each.ci_id)
         if ci is None or ci.redirect_to is not None:
             continue
-        then, before, after = gap.taken.content["attributes"], _attributes(edit, gap.before), _attributes(edit, gap.after)
-        attributes = edit.class_of(ci.ci_class).attributes
-        for name in sorted({*then, *(before or {})}):
-            if (name in attributes and attributes[name].volatile) or not _speaks_for(ci, name, delivery.source.id):
+        ci_class = edit.class_of(ci.ci_class)
+        then = merge(ci_class, [_observation(delivery, each)], {}, edit.context.settings, edit.now).plain()
+        current = edit.contents[ci.effective_hash] if ci.effective_hash is not None else {}
+        for name in sorted({*then, *current}):
+            if (name in ci_class.attributes and ci_class.attributes[name].volatile) or not _speaks_for(ci, name, delivery.source.id):
                 continue
-            if before is not None:
-                _note_value(edit, ci.id, name, before, then, at=delivery.observed_at)
-            if after is not None:
-                _note_value(edit, ci.id, name, then, after, at=gap.until_at)
+            believed = _Believed(lines.get((ci.id, name), ()), encode(current[name]) if name in current else None)
+            _fill(edit, believed, ci.id, name, (delivery.observed_at, each.until_at, encode(then[name]) if name in then else None))
 
 
-def _attributes(edit: Edit, key: bytes | None) -> dict[str, Any] | None:
-    return None if key is None else edit.contents[key]["attributes"]
+class _Believed(msgspec.Struct):
+    """What is known of one attribute of one CI until now."""
+
+    lines: Sequence[Line]
+    current: bytes | None
+
+    def at(self, at: int, now: int) -> bytes | None:
+        return value_at(self.lines, at, now, self.current)
 
 
-def _note_value(edit: Edit, ci_id: str, name: str, old: Mapping[str, Any], new: Mapping[str, Any], *, at: int) -> None:
-    before, after = old.get(name, NO_VALUE), new.get(name, NO_VALUE)
-    if before is NO_VALUE or after is NO_VALUE or encode(before) != encode(after):
-        edit.note(ci_id, "observed", name, before, after, valid_from=at)
+def _fill(edit: Edit, believed: _Believed, ci_id: str, name: str, told: tuple[int, int, bytes | None]) -> None:
+    """The first line of a value says in `old` what was believed until now; the second takes up again what stands after it."""
+    at, until_at, value = told
+    before, after = believed.at(at, edit.now), believed.at(until_at, edit.now)
+    if before == value:
+        return
+    edit.note(ci_id, "observed", name, _plain(before), _plain(value), valid_from=at)
+    if after != value and not any(at < line.valid_from <= until_at for line in believed.lines):
+        edit.note(ci_id, "observed", name, _plain(value), _plain(after), valid_from=until_at)
+
+
+def _plain(value: bytes | None) -> Any:
+    return NO_VALUE if value is None else decode(value)
+
+
+def _load_history(edit: Edit, ci_ids: Iterable[str]) -> dict[tuple[str, str], list[Line]]:
+    found: dict[tuple[str, str], list[Line]] = {}
+    columns = [history.c[name] for name in ("ci_id", "attribute", "valid_from", "known_from", "id", "old_value", "new_value")]
+    for part in parts(sorted(ci_ids)):
+        query = select(*columns).where(history.c.ci_id.in_(part), history.c.layer == "observed")
+        for ci_id, name, *line in edit.connection.execute(query):
+            found.setdefault((ci_id, name), []).append(Line(*line))
+    return found
+
+
+def _observation(delivery: Delivery, filled: _Filled) -> Observation:
+    return Observation(
+        record_id=0,
+        source=delivery.source.key,
+        ref="",
+        observed_at=delivery.observed_at,
+        confirmed_at=delivery.observed_at,
+        is_fresh=True,
+        attributes=filled.content["attributes"],
+    )
 
 
 def _speaks_for(ci: StoredCi, name: str, source_id: int) -> bool:

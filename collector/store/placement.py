@@ -17,6 +17,7 @@ from collector.store.delivery import item_of
 from collector.store.edit import NO_VALUE, Edit
 from collector.store.identifier import new_id
 from collector.store.link import redirect_cis
+from collector.store.past import keep_links
 from collector.store.schema import ci, portable_key, source_record
 from collector.store.source_record import StoredRecord, load_owned, load_records
 from collector.store.statement import insert_missing, parts, update_rows
@@ -68,6 +69,7 @@ def _place_level(edit: Edit, records: Sequence[StoredRecord], placed: Placed) ->
     made: list[StoredCi] = []
     moved: list[StoredRecord] = []
     left: dict[str, str] = {}
+    was: list[tuple[int, str | None]] = []
     for record in level.records:
         owner = level.owners[record.id]
         match = _match(level, record, owner)
@@ -81,6 +83,7 @@ def _place_level(edit: Edit, records: Sequence[StoredRecord], placed: Placed) ->
         if record.ci_id != found.id:
             if record.ci_id is not None:
                 left[record.ci_id] = found.id
+                was.append((record.id, record.ci_id))
             record.ci_id, record.link_rule = found.id, "first_seen" if match.ci_id is None else match.key.text.split("|")[0] if match.key else "local"
             moved.append(record)
         placed.touched.add(found.id)
@@ -90,6 +93,7 @@ def _place_level(edit: Edit, records: Sequence[StoredRecord], placed: Placed) ->
             edit.note(each.id, "identity", "", NO_VALUE, {"class": each.ci_class, "ref": each.name})
     edit.made_ids |= {each.id for each in made}
     placed.moved |= {each.id for each in moved}
+    keep_links(edit, was)
     _save(edit, level, moved)
     _leave(edit, left, placed)
     return {each.id for each in moved}
