@@ -17,7 +17,8 @@ from collector.reconcile.settings import Settings
 from collector.store.decision import adopt_suggestion, resolve_case, undo_decision
 from collector.store.edit import Context
 from collector.store.engine import Database, open_database
-from collector.store.recorded import Patch, record_ci
+from collector.store.recorded import Patch
+from collector.store.recording import record_ci
 from collector.store.schema import ci, identity_claim, metadata, quarantined_value, review_case, source, source_record
 from collector.store.source import Grant
 from collector.store.token import create_token
