@@ -13,7 +13,6 @@ from sqlalchemy import Connection, select, update
 from collector.reconcile.compare import value_token
 from collector.reconcile.decide import RECORDED, Verdict, accept, ignore, reject, undo
 from collector.reconcile.difference import StoredDifference
-from collector.reconcile.fact import RecordedChange
 from collector.store.case_decision import adopt_suggestion, resolve_case, take_back_identity
 from collector.store.ci import load_cis
 from collector.store.content import encode, load_contents
@@ -21,10 +20,11 @@ from collector.store.edit import Context, Edit
 from collector.store.identifier import new_id
 from collector.store.pin import take_back_pin
 from collector.store.recorded import take_back_tags
-from collector.store.recorded_side import CLASS, SideChange, apply_changes, load_family, load_family_contents, recorded_of
+from collector.store.recorded_side import CLASS, SideChange, apply_changes, changes_of, load_family, load_family_contents, recorded_of
 from collector.store.schema import decision, difference
 from collector.store.settle import settle
 from collector.store.stored_difference import load_by_ids
+from collector.store.unmerge import unmerge
 from collector.store.verdict import DecisionSubject, DifferenceBefore, Made, carry_out, save_decision
 from muster.errors import ConflictError, InputError, NotFoundError, quote
 from muster.model.state import Lifecycle
@@ -87,6 +87,8 @@ def undo_decision(connection: Connection, context: Context, decision_id: str, *,
         raise NotFoundError(f"no decision {quote(decision_id)}")
     if row.undone_by is not None or row.kind == "undo":
         raise ConflictError(f"decision {decision_id} is taken back already or is itself an undo; decide anew instead", code="already-undone")
+    if row.kind in ("merge", "unmerge"):
+        return unmerge(connection, context, decision_id, actor=actor, now=now, reason=reason)
     subject = _subject.decode(row.subject)
     edit, made = _begin(connection, context, "undo", actor, reason, now=now)
     sides = _take_back_sides(edit, subject.sides)
@@ -165,22 +167,6 @@ def _take_back_sides(edit: Edit, sides: Iterable[SideChange]) -> list[SideChange
     for row in load_cis(edit.connection, (each.ci_id for each in known)).values():
         current |= {(row.id, name): value for name, value in recorded_of(edit, row).items()}
         current |= {(row.id, RECORDED): row.is_recorded, (row.id, CLASS): row.recorded_class}
-    changes = [change for each in known for change in _changes(edit, each)]
+    changes = [change for each in known for change in changes_of(edit, each)]
     lifecycles: dict[str, Lifecycle] = {each.ci_id: each.before.lifecycle for each in known if each.before.lifecycle != each.after.lifecycle}
     return apply_changes(edit, undo(changes, current), lifecycles)
-
-
-def _changes(edit: Edit, change: SideChange) -> list[RecordedChange]:
-    """One decision's changes on one CI, value by value."""
-    before = dict(edit.contents.get(change.before.recorded_hash or b"", {}))
-    after = dict(edit.contents.get(change.after.recorded_hash or b"", {}))
-    found = []
-    if change.before.is_recorded != change.after.is_recorded:
-        found.append(RecordedChange(change.ci_id, RECORDED, change.before.is_recorded, change.after.is_recorded, had_old=True))
-    elif change.before.recorded_class != change.after.recorded_class:
-        found.append(RecordedChange(change.ci_id, CLASS, change.before.recorded_class, change.after.recorded_class, had_old=True))
-    for name in sorted({*before, *after}):
-        if name in before and name in after and encode(before[name]) == encode(after[name]):
-            continue
-        found.append(RecordedChange(change.ci_id, name, before.get(name), after.get(name), had_old=name in before, has_new=name in after))
-    return found

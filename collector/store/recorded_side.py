@@ -137,3 +137,19 @@ def _index(edit: Edit, rows: Iterable[StoredCi]) -> None:
         if row.owner_ci_id is None:
             save_recorded_claims(edit, row.id, row.zone, recorded_of(edit, row))
     save_search_values(edit, [(row, edit.contents.get(row.effective_hash or b"", {}), recorded_of(edit, row)) for row in known])
+
+
+def changes_of(edit: Edit, change: SideChange) -> list[RecordedChange]:
+    """One decision's changes on one CI, value by value."""
+    before = dict(edit.contents.get(change.before.recorded_hash or b"", {}))
+    after = dict(edit.contents.get(change.after.recorded_hash or b"", {}))
+    found = []
+    if change.before.is_recorded != change.after.is_recorded:
+        found.append(RecordedChange(change.ci_id, RECORDED, change.before.is_recorded, change.after.is_recorded, had_old=True))
+    elif change.before.recorded_class != change.after.recorded_class:
+        found.append(RecordedChange(change.ci_id, CLASS, change.before.recorded_class, change.after.recorded_class, had_old=True))
+    for name in sorted({*before, *after}):
+        if name in before and name in after and encode(before[name]) == encode(after[name]):
+            continue
+        found.append(RecordedChange(change.ci_id, name, before.get(name), after.get(name), had_old=name in before, has_new=name in after))
+    return found

@@ -18,7 +18,7 @@ from collector.store.schema import ci, decision, difference
 from collector.store.statement import parts
 from muster.model.state import Lifecycle
 
-DecisionKind = Literal["accept", "reject", "ignore", "undo", "record", "resolve", "adopt", "pin"]
+DecisionKind = Literal["accept", "reject", "ignore", "undo", "record", "resolve", "adopt", "pin", "merge", "unmerge", "assign", "delete"]
 AUDITED = 100  # subjects named in the audit entry
 
 
