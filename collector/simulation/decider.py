@@ -22,9 +22,11 @@ from collector.store.decision import (
     undo_decision,
 )
 from collector.store.edit import Context
+from collector.store.merge import merge_cis
 from collector.store.pin import PinWish, pin_value, unpin_value
 from collector.store.recorded import Patch, patch_recorded
 from collector.store.recording import record_ci
+from collector.store.unmerge import unmerge
 from collector.store.whole_state import find_records
 from muster.errors import ConfigurationError, NotFoundError
 from muster.instant import parse_instant
@@ -32,11 +34,11 @@ from muster.instant import parse_instant
 
 @dataclass
 class Merged:
-    """A merge that a step made: the refs of the CI that went, and the decision."""
+    """A CI that a step merged into another: its refs then, and its id."""
 
     step: int
     gone_refs: frozenset[tuple[str, str]]
-    decision_id: str
+    ci_id: str
 
 
 @dataclass
@@ -113,17 +115,17 @@ class Decider:
     def _merge(self, connection: Connection, value: Merge | list[Name], doing: Doing) -> str:
         keep, gone = (value.keep, value.gone) if isinstance(value, Merge) else value
         kept, left = self.naming.find_ci(connection, keep), self.naming.find_ci(connection, gone)
-        refs = find_records(connection, left)
-        made = adopt_suggestion(connection, self.context, left, kept, actor=doing.actor, now=doing.now, reason=doing.reason)
-        self.merges.append(Merged(doing.step, refs, made))
+        refs = find_records(connection, left) | {("", label) for label, ci_id in self.naming.labels.items() if ci_id == left}
+        made = merge_cis(connection, self.context, kept, [left], actor=doing.actor, now=doing.now, reason=doing.reason)
+        self.merges.append(Merged(doing.step, refs, left))
         return made
 
     def _unmerge(self, connection: Connection, value: str | Unmerge, doing: Doing) -> str:
         wanted = Unmerge(ref=value) if isinstance(value, str) else value
-        found = [each for each in self.merges if each.step == wanted.step or _has(each, wanted)]
+        found = [each.ci_id for each in self.merges if _has(each, wanted)] if wanted.step is None else [self._of_step(wanted.step)]
         if not found:
             raise NotFoundError("no merge of this case is meant; name the CI that was merged away, or the step")
-        return undo_decision(connection, self.context, found[-1].decision_id, actor=doing.actor, now=doing.now, reason=doing.reason)
+        return unmerge(connection, self.context, found[-1], actor=doing.actor, now=doing.now, reason=doing.reason)
 
     def _record(self, connection: Connection, value: Record, doing: Doing) -> None:
         if value.ci is not None:

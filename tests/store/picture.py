@@ -40,6 +40,7 @@ def picture(estate: Estate) -> list[Any]:
         values = sorted(map(repr, estate.effective_of(ci_id).items()))
         cis.append((known.get(ci_id, ()), known.get(owner, ()), words, values, sorted(origin.items())))
     differences = sorted((known.get(each[0], ()), *map(repr, each[1:])) for each in estate.open_values())
-    ends = select(relation.c.type, relation.c.from_ci_id, relation.c.to_ci_id, relation.c.qualifier, relation.c.side).where(relation.c.valid_to.is_(None))
+    of_relation = (relation.c.type, relation.c.from_ci_id, relation.c.to_ci_id, relation.c.qualifier, relation.c.side)
+    ends = select(*of_relation).where(relation.c.valid_to.is_(None))
     relations = sorted((kind, known.get(one, ()), known.get(other, ()), *rest) for kind, one, other, *rest in estate.rows(ends))
     return [sorted(cis), differences, relations]
