@@ -12,7 +12,7 @@ from stat import S_ISREG
 
 import structlog
 
-from muster.document import MAXIMUM_BYTES, list_documents
+from muster.document import MAXIMUM_BYTES, SUFFIXES, list_documents
 from muster.errors import DocumentError, MusterError
 
 log = structlog.get_logger(__name__)
@@ -22,22 +22,28 @@ Signature = tuple[tuple[str, int, int], ...]
 
 
 class DocumentFolder:
-    """`apply` puts the texts (file → text) in force and raises MusterError where it refuses. `fault`: why, empty when all is in force."""
+    """`apply` puts the texts (file → text) in force and raises MusterError where it refuses. `fault`: why, empty when all is in force.
 
-    def __init__(self, name: str, folder: Path, apply: Callable[[Mapping[str, str]], Awaitable[None]]) -> None:
+    `suffixes`: those of its documents, YAML where none are named.
+    """
+
+    def __init__(
+        self, name: str, folder: Path, apply: Callable[[Mapping[str, str]], Awaitable[None]], *, suffixes: frozenset[str] = SUFFIXES
+    ) -> None:
         self._name = name
         self._folder = folder
         self._apply = apply
+        self._suffixes = suffixes
         self._seen: Signature | None = None
         self.fault = ""
 
     async def load(self) -> bool:
         """Read and put in force now; False where it was refused, which is logged once for a state of the files."""
-        self._seen = await asyncio.to_thread(sign_folder, self._folder)
+        self._seen = await asyncio.to_thread(sign_folder, self._folder, self._suffixes)
         if not self._folder.is_dir():
             return True
         try:
-            texts = await asyncio.to_thread(read_folder, self._folder)
+            texts = await asyncio.to_thread(read_folder, self._folder, self._suffixes)
             await self._apply(texts)
         except MusterError as error:
             self.fault = str(error)
@@ -52,7 +58,7 @@ class DocumentFolder:
         pending: Signature | None = None
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            now = await asyncio.to_thread(sign_folder, self._folder)
+            now = await asyncio.to_thread(sign_folder, self._folder, self._suffixes)
             if now != self._seen and now == pending:
                 try:
                     await self.load()
@@ -62,10 +68,10 @@ class DocumentFolder:
             pending = now
 
 
-def sign_folder(folder: Path) -> Signature:
+def sign_folder(folder: Path, suffixes: frozenset[str] = SUFFIXES) -> Signature:
     """What tells that something changed: names, sizes and times."""
     found = []
-    for path in _files(folder):
+    for path in _files(folder, suffixes):
         try:
             state = path.stat()
         except OSError:
@@ -74,10 +80,10 @@ def sign_folder(folder: Path) -> Signature:
     return tuple(found)
 
 
-def read_folder(folder: Path) -> dict[str, str]:
+def read_folder(folder: Path, suffixes: frozenset[str] = SUFFIXES) -> dict[str, str]:
     """File → text of every document. Raises DocumentError for what cannot be read."""
     texts: dict[str, str] = {}
-    for path in _files(folder):
+    for path in _files(folder, suffixes):
         try:
             if not S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
                 raise DocumentError("no file; move it elsewhere", file=str(path), line=1)
@@ -93,8 +99,8 @@ def read_folder(folder: Path) -> dict[str, str]:
     return texts
 
 
-def _files(folder: Path) -> list[Path]:
-    found = list_documents(folder)
+def _files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
+    found = list_documents(folder, suffixes)
     if len(found) > FILES_LIMIT:
         raise DocumentError(f"more than {FILES_LIMIT} documents; split the folder", file=str(folder), line=1)
     return found

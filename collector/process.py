@@ -21,6 +21,7 @@ from sqlalchemy import text
 from collector.api.application import Ground, make_app
 from collector.api.authentication import Authenticator
 from collector.api.parts import Parts
+from collector.class_folder import check_at_start, make_class_folder
 from collector.configuration_note import note_documents, note_start
 from collector.document_folder import DocumentFolder
 from collector.duty import Duties, Liveness, Pace, repeat
@@ -135,6 +136,7 @@ class _Collector:
     async def run(self, signals: Signals) -> None:
         liveness = Liveness(self._writer, self._clock)
         await liveness.beat()
+        await check_at_start(self._writer.run, self._classes)
         await note_start(self._writer.run, self._settings, self._clock.now_ms())
         await self._load_folders()
         duties = self._make_duties()
@@ -206,6 +208,8 @@ class _Collector:
 
     def _make_folders(self) -> list[DocumentFolder]:
         made = []
+        if self._settings.classes_directory:
+            made.append(make_class_folder(Path(self._settings.classes_directory), self._classes, self._writer.run, self._clock))
         if self._settings.services_directory:
             made.append(DocumentFolder("services", Path(self._settings.services_directory), self._apply_services))
         if self._settings.targets_directory:

@@ -226,16 +226,22 @@ def read_toml(file: Path) -> tuple[dict[str, Any], str]:
         if len(content) > MAXIMUM_BYTES:
             raise DocumentError(f"larger than {MAXIMUM_BYTES} bytes; is this the right file?", file=str(file), line=1)
         text = content.decode("utf-8")
-        return tomllib.loads(text), text
     except UnicodeDecodeError:
         raise DocumentError("not UTF-8 text; save the file as UTF-8", file=str(file), line=1) from None
-    except tomllib.TOMLDecodeError as error:
-        at = _LINE.search(str(error))
-        raise DocumentError(f"not TOML: {error}", file=str(file), line=int(at.group(1)) if at else len(text.splitlines()) or 1) from None
-    except RecursionError:
-        raise DocumentError("not TOML that anybody means: nested too deeply", file=str(file), line=1) from None
     except OSError as error:
         raise DocumentError(f"cannot be read: {error.strerror}; check the path and its rights", file=str(file), line=1) from None
+    return parse_toml(text, str(file)), text
+
+
+def parse_toml(text: str, file: str) -> dict[str, Any]:
+    """The values of TOML text; `file` is only named in errors. Raises DocumentError."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = _LINE.search(str(error))
+        raise DocumentError(f"not TOML: {error}", file=file, line=int(at.group(1)) if at else len(text.splitlines()) or 1) from None
+    except RecursionError:
+        raise DocumentError("not TOML that anybody means: nested too deeply", file=file, line=1) from None
 
 
 def check_table(values: Any, kind: type[Struct], text: str, file: Path, *, path: tuple[str, ...] = ()) -> None:

@@ -36,11 +36,11 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def list_documents(folder: Path) -> list[Path]:
-    """The documents of a folder in order: `*.yaml` and `*.yml`, no hidden ones; none where the folder is absent."""
+def list_documents(folder: Path, suffixes: frozenset[str] = SUFFIXES) -> list[Path]:
+    """The documents of a folder in order: `*.yaml` and `*.yml` (or other suffixes), no hidden ones; none where the folder is absent."""
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.name.startswith("."))
+    return sorted(path for path in folder.iterdir() if path.suffix in suffixes and not path.name.startswith("."))
 
 
 def load_document(path: Path, kind: type[T]) -> T:

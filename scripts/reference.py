@@ -11,10 +11,40 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "reference" / "classes.md"
 HEAD = """# CI classes
 
-Generated from `muster/model/classes/*.toml` by `python scripts/reference.py`. A site adds classes of its own under
-`/etc/muster/classes.d/`. The modes of an attribute: *governed* (what is recorded is the truth; a different observation is a
-difference to review), *observed* (the best source writes; history only), *mixed* (accepted by itself inside its tolerance), *union*
-(each source its members), *recorded only* (no source may touch it). *Volatile* attributes never raise a difference.
+Generated from `muster/model/classes/*.toml` by `python scripts/reference.py`. The modes of an attribute: *governed* (what is recorded is
+the truth; a different observation is a difference to review), *observed* (the best source writes; history only), *mixed* (accepted by itself
+inside its tolerance), *union* (each source its members), *recorded only* (no source may touch it). *Volatile* attributes never raise a
+difference.
+
+## A site's own classes
+
+The setting `classes_directory` names a folder of `*.toml` files, for example `/etc/muster/classes.d`. A table is a class: a new one, or under
+the name of a shipped one what the site adds to it.
+
+```toml
+[lathe]                                     # a new class
+label = {en = "Lathe", zh-Hans = "车床"}
+parent = "device"                           # inherits its attributes, rules and name_from
+
+[lathe.attributes]
+spindle_count = {type = "integer", mode = "governed", label = {en = "Spindles", zh-Hans = "主轴数"}}
+"controller.version" = {mode = "governed", comparator = "version", indexed = true, label = {en = "Controller version"}}
+
+[server.attributes]                         # added to a shipped class
+rack_unit = {type = "integer", mode = "recorded_only", label = {en = "Rack unit", zh-Hans = "机架单元"}}
+location = {mode = "governed"}              # the shipped attribute, under change control here
+```
+
+`muster class check classes.d` says what is wrong, with file, line and what was meant, and needs no collector: unknown keys, parents,
+attributes and identifiers, circles of parents, names that stand twice, comparators and modes that do not fit a type, rules that would take a
+name or an address as a proof. Of a shipped class a site may change labels, control, modes, comparators and rules, and add attributes; its
+parent, its family, what tells its parts apart and the types of its attributes stay, because data stand on them.
+
+The collector reads the folder at start, on SIGHUP, and when a file changes; new attributes are then in lists, filters, pages, the API and the
+command line without a restart. What is wrong is refused whole, told in the log, and what was in force stays in force. So is what would
+**orphan data**: a class or an attribute that CIs still have and that is defined no more, a class that became part of others or a thing by
+itself, another family, another type. The message counts the CIs and says what to do; at start the collector then does not run. `GET
+/v1/classes` and `muster class list` show what is in force.
 """
 
 

@@ -37,13 +37,13 @@ class Context:
     policies: PolicySet = field(default_factory=lambda: PolicySet(()))
     initial_discovery: str | None = None
 
-    @cached_property
+    @property
     def key_kinds(self) -> frozenset[str]:
-        return key_kinds(self.catalogue)
+        return self.catalogue.derive(key_kinds)
 
-    @cached_property
+    @property
     def suggesting_kinds(self) -> frozenset[str]:
-        return suggesting_kinds(self.catalogue)
+        return self.catalogue.derive(suggesting_kinds)
 
 
 @dataclass

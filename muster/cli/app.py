@@ -59,7 +59,7 @@ def add_nouns() -> None:
         module = importlib.import_module(f"muster.cli.{found.name}")
         commands, command = getattr(module, "COMMANDS", None), getattr(module, "COMMAND", None)
         if isinstance(commands, typer.Typer):
-            app.add_typer(commands, name=found.name.replace("_", "-"))
+            app.add_typer(commands, name=getattr(module, "NOUN", found.name.replace("_", "-")))
         elif callable(command):
             app.command(found.name.replace("_", "-"))(command)
 

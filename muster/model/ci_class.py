@@ -6,21 +6,24 @@ The shipped files stand in `muster/model/classes/`; a site adds its own. Design:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
-from muster.config import check_table, find_key_line, read_toml
-from muster.errors import ConfigurationError, DocumentError
+from muster.errors import ConfigurationError
 from muster.model.state import ControlLevel, Strength
 
+if TYPE_CHECKING:
+    from muster.model.class_file import Definition
+
+D = TypeVar("D")
 SHIPPED_CLASSES = Path(__file__).parent / "classes"
 AttributeType = Literal["text", "integer", "number", "boolean", "timestamp", "ip", "mac", "uuid", "list"]
 Mode = Literal["governed", "observed", "mixed", "union", "recorded_only"]
-Comparator = Literal["exact", "casefold", "numeric", "set", "ordered", "version"]
+Comparator = Literal["exact", "casefold", "numeric", "set", "ordered", "version", "path", "secret_hash"]
 Family = Literal["compute", "network", "power", "storage", "printer", "logical", "any"]
 
 
@@ -96,10 +99,28 @@ class CiClass(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ClassCatalogue:
-    """All classes by name, with inherited attributes, rules and settings filled in."""
+    """All classes by name, with inherited attributes, rules and settings filled in. One is in force for all parts of a process."""
 
     def __init__(self, classes: Mapping[str, CiClass]) -> None:
         self._classes = {name: _resolve(name, classes) for name in classes}
+        self._own = dict(classes)
+        self._derived: dict[Callable[[ClassCatalogue], Any], Any] = {}
+
+    @property
+    def own(self) -> Mapping[str, CiClass]:
+        """The classes as their files give them, without what they inherit."""
+        return self._own
+
+    def take_over(self, other: ClassCatalogue) -> None:
+        """From now on these classes are in force, wherever this catalogue is held."""
+        self._classes, self._own, self._derived = other._classes, other._own, {}
+
+    def derive(self, make: Callable[[ClassCatalogue], D]) -> D:
+        """What `make` gives for these classes, computed once for as long as they are in force."""
+        derived = self._derived
+        if make not in derived:
+            derived[make] = make(self)
+        return derived[make]  # type: ignore[no-any-return]  # what this function gave
 
     def __contains__(self, name: object) -> bool:
         return name in self._classes
@@ -131,55 +152,21 @@ def fill_naming(naming: str, values: Sequence[str]) -> str:
 
 
 def load_catalogue(*folders: Path) -> ClassCatalogue:
-    """The shipped classes and those of the site's folders. Raises DocumentError with file, line and a suggestion."""
-    classes: dict[str, CiClass] = {}
-    places: dict[str, tuple[Path, str]] = {}
-    for folder in (SHIPPED_CLASSES, *folders):
-        for file in sorted(folder.glob("*.toml")):
-            found, text = _read_file(file)
-            for name, each in found.items():
-                if name in places:
-                    message = f"class {name!r} is there already, in {places[name][0]}; name yours otherwise, perhaps with it as its parent"
-                    raise DocumentError(message, file=str(file), line=find_key_line(text, (name,)))
-                classes[name], places[name] = each, (file, text)
-    for name, (file, text) in places.items():
-        _check_parent(name, classes, file, text)
-    return ClassCatalogue(classes)
+    """The shipped classes and those of the site's folders. Raises DocumentError with file, line and a suggestion, for the first fault."""
+    from muster.model.class_file import read_folder  # it is made of what stands here
+
+    return make_catalogue([each for folder in (SHIPPED_CLASSES, *folders) for each in read_folder(folder)])
 
 
-def _check_parent(name: str, classes: Mapping[str, CiClass], file: Path, text: str) -> None:
-    chain = [name]
-    while (parent := classes[chain[-1]].parent) is not None:
-        line = find_key_line(text, (name, "parent"))
-        if parent not in classes:
-            from muster.document import suggest  # only an error needs it
+def make_catalogue(definitions: Sequence[Definition], known: Mapping[str, CiClass] | None = None) -> ClassCatalogue:
+    """The classes of definitions, on top of `known` ones, which they may change. Raises DocumentError for the first fault."""
+    from muster.model.class_check import find_faults
+    from muster.model.class_file import build_classes
 
-            raise DocumentError(f"class {name!r}: unknown parent {parent!r}{suggest(parent, sorted(classes))}", file=str(file), line=line)
-        if parent in chain:
-            raise DocumentError(f"class {name!r}: its parents are a circle: {' > '.join([*chain, parent])}", file=str(file), line=line)
-        chain.append(parent)
-
-
-def _read_file(file: Path) -> tuple[dict[str, CiClass], str]:
-    document, text = read_toml(file)
-    try:
-        found = msgspec.convert(document, dict[str, CiClass], strict=True)
-    except msgspec.ValidationError as error:
-        _explain(document, text, file)
-        raise DocumentError(str(error), file=str(file), line=1) from None
-    return {name: msgspec.structs.replace(each, name=name) for name, each in found.items()}, text
-
-
-def _explain(document: Mapping[str, Any], text: str, file: Path) -> None:
-    """Refuse the innermost table that is faulty. Raises DocumentError."""
-    for name, table in document.items():
-        if isinstance(table, dict):
-            attributes, rules = table.get("attributes"), table.get("identification")
-            for attribute, value in attributes.items() if isinstance(attributes, dict) else ():
-                check_table(value, Attribute, text, file, path=(name, "attributes", attribute))
-            for rule in rules if isinstance(rules, list) else ():
-                check_table(rule, IdentificationRule, text, file, path=(name, "identification"))
-        check_table(table, CiClass, text, file, path=(name,))
+    built = build_classes(definitions, known)
+    for fault in find_faults(built):
+        raise fault
+    return ClassCatalogue(built.classes)
 
 
 def _resolve(name: str, classes: Mapping[str, CiClass], seen: tuple[str, ...] = ()) -> CiClass:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from muster.errors import DocumentError
-from muster.model.ci_class import load_catalogue, naming_attributes
+from muster.model.ci_class import SHIPPED_CLASSES, ClassCatalogue, load_catalogue, make_catalogue, naming_attributes
+from muster.model.class_check import find_faults
+from muster.model.class_file import build_classes, from_values, read_folder
 
 GOOD = """[wind_turbine]
 label = {en = "Wind turbine"}
@@ -45,7 +49,38 @@ def test_class_of_a_site_inherits_from_a_shipped_one(tmp_path: Path) -> None:
         ('"Wind turbine"', "5", 2, "label: Expected `str`, got `int`"),
         ('"hardware"', '"sever"', 3, "unknown parent 'sever'; did you mean 'server'?"),
         ('"hardware"', '"wind_turbine"', 3, "its parents are a circle: wind_turbine > wind_turbine"),
-        ("[wind_turbine]", "[server]\nlabel = {}\n[wind_turbine]", 1, "class 'server' is there already, in "),
+        ("[wind_turbine]", "[server]\nparent = 'host'\n[wind_turbine]", 2, "class 'server' is shipped: its parent stays as it is"),
+        ("[wind_turbine]", "[server.attributes]\nmemory_bytes = {type = 'text'}\n[wind_turbine]", 2, "'memory_bytes' is a integer already"),
+        ("[wind_turbine]", "[server.attributes]\nmemory_bytes = {mod = 'observed'}\n[wind_turbine]", 2, "unknown key 'mod'; did you mean 'mode'?"),
+        ('type = "number"', 'type = "number"\ncomparator = "set"', 7, "comparator set compares list, and it is a number"),
+        ('type = "number"', 'type = "number"\nmode = "mixed"', 7, "mode mixed accepts what is within the tolerance"),
+        ('type = "number"', 'type = "number"\nmode = "union"', 7, "mode union joins the members of lists"),
+        ('type = "number"', 'type = "number"\nvolatile = true\nmode = "governed"', 8, "what is volatile is never compared"),
+        ("hub_height_metres]", "model]", 5, "a number, and a text in the parent"),
+        ("hub_height_metres]", "zone]", 5, "the name means something else in queries"),
+        ("hub_height_metres]", "'Hub Height']", 5, "small letters, digits, _ and dots"),
+        ("label = {en =", "label = {de =", 2, "needs a label in English"),
+        ('parent = "server"', 'parent = "server"\nfamily = "network"', 4, "is of family network, its parent 'server' of compute"),
+        ('parent = "server"', 'parent = "server"\nis_dependent = true', 3, "is part of others and its parent 'server' is not"),
+        ('parent = "server"', "is_dependent = true", 3, "local_key says what tells one from the next"),
+        ('parent = "server"', 'name_from = ["nam"]', 3, "name_from 'nam' is no attribute"),
+        ('parent = "server"', 'parent = "server"\ngoverned_when = {knd = ["a"]}', 4, "governed_when 'knd' is no attribute"),
+        (
+            'parent = "server"',
+            'is_dependent = true\nname_from = ["hub_height_metres"]\nlocal_key = ["slto"]',
+            5,
+            "local_key 'slto' is no attribute",
+        ),
+        ('all = ["serial"]', 'all = ["serail"]', 8, "unknown identifier 'serail'; did you mean 'serial'?"),
+        ('all = ["serial"]', 'all = ["ip"]', 8, "alone they are weak"),
+        ('all = ["serial"]', "same_zone = true", 8, "no condition"),
+        ('all = ["serial"]', "common = {dmi_uuid = 2}", 8, "a thing has one dmi_uuid"),
+        (
+            "[[wind_turbine.identification]]",
+            "[[wind_turbine.identification]]\nrule = 'a'\nstrength = 'weak'\nall = ['serial']\n[[wind_turbine.identification]]",
+            8,
+            "comes after a weaker one",
+        ),
         ('"serial"\n', '"serial\n', 9, "not TOML: "),
     ],
 )
@@ -77,6 +112,71 @@ def test_class_that_stands_in_two_files_is_refused_with_both(tmp_path: Path) -> 
     write(tmp_path, text, "b.toml")
     with pytest.raises(DocumentError, match=r"b\.toml:1: class 'wind_turbine' is there already, in .*a\.toml"):
         load_catalogue(tmp_path)
+
+
+ADDED = """[server]
+label = {de = "Rechner"}
+control = "tracked"
+
+[server.attributes]
+rack_unit = {type = "integer", label = {en = "Rack unit", zh-Hans = "机架单元"}, indexed = true}
+memory_bytes = {mode = "observed", label = {de = "Arbeitsspeicher"}}
+
+[virtual_machine]
+identification = [{rule = "serial", strength = "strong", all = ["serial"]}]
+"""
+
+
+def test_a_site_adds_attributes_labels_modes_and_rules_to_shipped_classes(tmp_path: Path) -> None:
+    write(tmp_path, ADDED)
+    shipped, catalogue = load_catalogue(), load_catalogue(tmp_path)
+    server = catalogue["server"]
+    assert server.label == {**shipped["server"].label, "de": "Rechner"}
+    assert server.control == "tracked"
+    assert set(server.attributes) == {*shipped["server"].attributes, "rack_unit"}
+    memory = shipped["server"].attributes["memory_bytes"]
+    assert server.attributes["memory_bytes"] == replace(memory, mode="observed", label={**memory.label, "de": "Arbeitsspeicher"})
+    assert [rule.rule for rule in catalogue["virtual_machine"].identification] == ["serial"]
+    assert catalogue["hypervisor"] == shipped["hypervisor"]
+
+
+def test_shipped_classes_are_without_fault() -> None:
+    assert find_faults(build_classes(read_folder(SHIPPED_CLASSES))) == []
+
+
+def test_every_fault_of_a_file_is_found_not_the_first_alone(tmp_path: Path) -> None:
+    text = GOOD.replace('"hardware"', '"server"').replace('"number"', '"number"\ncomparator = "set"').replace('["serial"]', '["serail"]')
+    write(tmp_path, text)
+    found = find_faults(build_classes([*read_folder(SHIPPED_CLASSES), *read_folder(tmp_path)]))
+    assert [each.line for each in found] == [9, 7]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"lathe": {"label": {"en": "Lathe"}, "name_from": ["name"], "attributes": {"name": {}}}},
+        [{"name": "lathe", "label": {"en": "Lathe"}, "name_from": ["name"], "attributes": {"name": {}}}],
+    ],
+)
+def test_classes_given_as_values_are_built_by_the_same_rules(values: Any) -> None:
+    known = load_catalogue().own
+    assert "lathe" in make_catalogue(from_values(values, "case.yaml", lambda _: 1), known)
+    broken = [{"name": "server", "attributes": {"serial": {"type": "integer"}}}]
+    with pytest.raises(DocumentError, match="'serial' is a text already"):
+        make_catalogue(from_values(broken, "case.yaml", lambda _: 1), known)
+
+
+def test_classes_that_come_into_force_are_seen_wherever_the_catalogue_is_held(tmp_path: Path) -> None:
+    catalogue = load_catalogue()
+    assert catalogue.derive(count) == len(catalogue.names())
+    write(tmp_path, GOOD.replace('"hardware"', '"server"'))
+    catalogue.take_over(load_catalogue(tmp_path))
+    assert "wind_turbine" in catalogue
+    assert catalogue.derive(count) == len(catalogue.names())
+
+
+def count(catalogue: ClassCatalogue) -> int:
+    return len(catalogue.names())
 
 
 def test_every_class_is_named_from_attributes_that_it_has() -> None:
