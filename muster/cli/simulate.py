@@ -1,60 +1,58 @@
-"""`muster simulate`: what a course of events comes to, in a store of its own (docs/cases.md)."""
+"""`muster simulate`: what a report would do, or what a course of events comes to in a store of its own (docs/cases.md)."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from muster.cli.output import EXIT_REFUSED, Output, OutputOption, clean, render_columns, render_value, to_text, write
+from muster.cli.client import open_client
+from muster.cli.output import EXIT_REFUSED, Output, OutputOption, UrlOption, clean, write
+from muster.cli.state_table import STATE_TABLES, TRIAL_TABLES, show_parts
 from muster.errors import ConfigurationError, DocumentError, InputError, TooLargeError
 
 MAXIMUM_BYTES = 64 * 1_048_576
-_TABLES: dict[str, tuple[str, ...]] = {
-    "cis": ("id", "class", "name", "owner", "lifecycle", "presence", "is_recorded", "source_records"),
-    "differences": ("kind", "subject", "attribute", "recorded", "observed", "state"),
-    "cases": ("kind", "members", "state"),
-    "relations": ("type", "from", "to", "qualifier", "side", "sources"),
-    "redirects": ("class", "name", "to"),
-    "held": ("source", "ref"),
-    "rejected": ("step", "path", "reason"),
-    "refused": ("step", "code", "message"),
-}
 
 
 def simulate(
-    case: Annotated[Path | None, typer.Argument(help="The case's file, YAML or JSON; - for standard input.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="A report as on the wire, or with --empty a case, in YAML or JSON; - for standard input.")
+    ] = None,
     *,
-    empty: Annotated[bool, typer.Option("--empty", help="Run a case file against an empty CMDB. Needs no collector.")] = False,
-    check: Annotated[bool, typer.Option("--check", help="Compare with what the case expects; 1 where it is otherwise.")] = False,
-    raw_ids: Annotated[bool, typer.Option("--raw-ids", help="Print the stored ids instead of ci-1, ci-2, ...")] = False,
-    database: Annotated[str | None, typer.Option(help="Run in this empty database instead of a temporary one.")] = None,
+    empty: Annotated[bool, typer.Option("--empty", help="The file is a case: run it from an empty CMDB on. Needs no collector.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="With --empty: compare with what the case expects; 1 where it is otherwise.")] = False,
+    raw_ids: Annotated[bool, typer.Option("--raw-ids", help="With --empty: print the stored ids instead of ci-1, ci-2, ...")] = False,
+    database: Annotated[str | None, typer.Option(help="With --empty: run in this empty database instead of a temporary one.")] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of a case file. Needs no collector.")] = False,
     output: OutputOption = Output.TABLE,
+    url: UrlOption = None,
 ) -> None:
-    """What would happen: a case file from an empty CMDB on. Changes nothing anywhere."""
+    """What would happen: a report at a running collector, or a case from an empty CMDB on. Nothing is written there."""
     if schema:
         from collector.simulation.case_format import to_json_schema
 
         write(json.dumps(to_json_schema(), indent=2, ensure_ascii=False))
         return
-    if case is None:
-        raise typer.BadParameter("name a case's file, or - for standard input", param_hint="CASE")
-    if not empty:
-        raise typer.BadParameter("say --empty: a case runs from an empty CMDB on", param_hint="--empty")
+    if file is None:
+        raise typer.BadParameter("name a report's file, or with --empty a case's; - for standard input", param_hint="FILE")
     if output is Output.CSV:
-        raise ConfigurationError("a state is nested and is no csv; use --output json, yaml or table")
-    _run(*read_text(case), output, check=check, raw_ids=raw_ids, database=database)
+        raise ConfigurationError("the outcome is nested and is no csv; use --output json, yaml or table")
+    text, name = read_text(file)
+    if empty:
+        _run_case(text, name, output, check=check, raw_ids=raw_ids, database=database)
+        return
+    if check or raw_ids or database is not None:
+        raise typer.BadParameter("--check, --raw-ids and --database belong to a case; say --empty", param_hint="--empty")
+    show_parts(open_client(url).send("POST", "/v1/simulations", _parse_report(text, name)), TRIAL_TABLES, output)
 
 
 COMMAND = simulate
 
 
-def _run(text: str, name: str, output: Output, *, check: bool, raw_ids: bool, database: str | None) -> None:
+def _run_case(text: str, name: str, output: Output, *, check: bool, raw_ids: bool, database: str | None) -> None:
     from collector.simulation.case_file import parse_case
     from collector.simulation.case_text import CaseText
     from collector.simulation.course import Course
@@ -68,7 +66,7 @@ def _run(text: str, name: str, output: Output, *, check: bool, raw_ids: bool, da
         except InputError as error:
             raise CaseText(text, name).error(error.path, error.message) from None
         state = course.read_state(raw_ids=raw_ids)
-    show_state(state, output)
+    show_parts(state, STATE_TABLES, output)
     if check:
         for fault in course.faults:
             print(clean(f"not as expected: {fault}"), file=sys.stderr)
@@ -76,15 +74,16 @@ def _run(text: str, name: str, output: Output, *, check: bool, raw_ids: bool, da
             raise typer.Exit(EXIT_REFUSED)
 
 
-def show_state(state: Mapping[str, Any], output: Output) -> None:
-    """The state whole, or a table of each part that is not empty."""
-    if output is not Output.TABLE:
-        write(render_value(state, output))
-        return
-    for part, columns in _TABLES.items():
-        if state.get(part):
-            rows = [[_cell(each.get(name)) for name in columns] for each in state[part]]
-            write(f"{part.upper()}\n{render_columns([columns, *rows])}")
+def _parse_report(text: str, name: str) -> dict[str, Any]:
+    """The plain value of a report. Raises DocumentError; its faults in detail are the collector's to say."""
+    from collector.simulation.case_text import CaseText
+
+    value = CaseText(text, name).value
+    if isinstance(value, dict) and isinstance(value.get("steps"), list):
+        raise DocumentError("this is a case, not a report; say --empty to run it", file=name, line=1)
+    if not isinstance(value, dict):
+        raise DocumentError("no report: a mapping with source and sections must stand here", file=name, line=1)
+    return value
 
 
 def read_text(path: Path) -> tuple[str, str]:
@@ -104,9 +103,3 @@ def read_text(path: Path) -> tuple[str, str]:
         return raw.decode("utf-8-sig"), name
     except UnicodeDecodeError:
         raise DocumentError("not UTF-8 text; save the file as UTF-8", file=name, line=1) from None
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, list) and value and all(isinstance(each, Mapping) and "ref" in each for each in value):
-        return ", ".join(f"{each['source']}:{each['ref']}" for each in value)
-    return to_text(value)
