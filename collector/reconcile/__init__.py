@@ -6,8 +6,8 @@
     claim.recorded_claims(identifiers, recorded, zone=, junk=) -> tuple[Claim, ...]   of a CI's recorded side
     claim.succeed(old claims, new claims, at), claims_changed(old, new)           the record's claims after a newer report
     native.match_native(records of one (source, ref), incoming, catalogue, settings) -> NativeMatch
-    ladder.key_kinds(catalogue), suggesting_kinds(catalogue)                      claim kinds that the store looks up
-    identify.partition(neighbourhood, catalogue, settings, now) -> Partition
+    ladder.key_kinds(catalogue), closing_kinds(catalogue), suggesting_kinds(catalogue)     claim kinds that the store looks up
+    identify.partition(neighbourhood, catalogue, settings) -> Partition
     dependent.dependent_keys(ci_class, item, junk), is_exchanged(old, new), match_dependent(keys, known, owner CI)
     merge.merge(ci_class, observations, pins, settings, now) -> Merged
     absence.judge_section(known, present, word, settings) -> SectionJudgement     judge_presence(witnesses, is_dependent=, owner=)

@@ -10,8 +10,8 @@ from msgspec import Struct
 from collector.reconcile.record import CaseSeed
 from muster.model.state import CaseKind, CaseState
 
-# A replacement or a resurrection is an event: that nothing shows it any more does not settle it.
-_STAYS_OPEN: frozenset[CaseKind] = frozenset({"replacement", "resurrection", "mass_loss"})
+# An event: that nothing shows it any more does not settle it. (A replacement is found again from the claims that were exchanged.)
+_STAYS_OPEN: frozenset[CaseKind] = frozenset({"resurrection", "mass_loss"})
 
 
 class StoredCase(Struct, frozen=True):

@@ -103,6 +103,23 @@ def succeed(old: Iterable[Claim], new: Iterable[Claim], at: int) -> tuple[Claim,
     return tuple(after[key] for key in sorted(after))
 
 
+def split_claims(claims: Iterable[Claim], since: int) -> tuple[tuple[Claim, ...], tuple[Claim, ...]]:
+    """The claims of a record that was another machine's from `since` on: what it held before, and what the other one holds."""
+    before = [claim for claim in claims if claim.first_seen_at < since]
+    own = [
+        msgspec.structs.replace(claim, state="active" if claim.state == "historic" else claim.state, last_seen_at=None)
+        if claim.last_seen_at is not None and claim.last_seen_at >= since
+        else claim
+        for claim in before
+    ]
+    foreign = [
+        msgspec.structs.replace(claim, first_seen_at=max(claim.first_seen_at, since))
+        for claim in claims
+        if claim.last_seen_at is None or claim.last_seen_at > since
+    ]
+    return tuple(own), tuple(foreign)
+
+
 def claims_changed(old: Iterable[Claim], new: Iterable[Claim]) -> bool:
     """Whether identification must run again: the usable claims are not the same."""
     return {claim.key for claim in old if claim.state in ("active", "quarantined")} != {claim.key for claim in new if claim.state == "active"}

@@ -13,7 +13,7 @@ from itertools import groupby
 from collector.reconcile.ladder import Edge
 from collector.reconcile.node import Node
 from collector.reconcile.record import Veto
-from collector.reconcile.veto import VetoRules, agreements, contradictions
+from collector.reconcile.veto import VetoRules, agreements, contradictions, is_outweighed
 
 Pair = tuple[int, int]
 
@@ -95,7 +95,7 @@ class Clustering:
         if not against:
             return ()
         agreed = frozenset().union(*(self._agreed(*pair) for pair in pairs))
-        if is_strong and len(agreed) >= 2 and len({code for code, _, _ in against}) == 1:
+        if is_strong and is_outweighed(agreed, against.values()):
             return ()
         return tuple(against[key] for key in sorted(against))
 

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from collector.reconcile.cluster import Clustering
+from collector.reconcile.exchange import find_exchanges
 from collector.reconcile.ladder import Edge
-from collector.reconcile.node import Node
+from collector.reconcile.node import EMPTY, Node
 from collector.reconcile.quarantine import find_torn
-from collector.reconcile.record import CaseSeed, KnownCi, UsedIdentifier, Veto
+from collector.reconcile.record import CaseSeed, KnownCi, RecordView, UsedIdentifier, Veto
 from muster.model.state import CaseKind
 
 _CLONES = frozenset({"boot_overlap", "cloud_instance", "manager_instance"})
@@ -26,6 +27,10 @@ class _Dispute:
     right: int
     edges: tuple[Edge, ...]
     vetoes: tuple[Veto, ...]
+
+    @property
+    def is_strong(self) -> bool:
+        return any(edge.level[0] == 0 for edge in self.edges)
 
     @property
     def identifiers(self) -> tuple[UsedIdentifier, ...]:
@@ -58,6 +63,7 @@ def find_cases(
             disputed.add(_junior(clustering, dispute.left, dispute.right))
     for indexes in clusters:
         cases += _resurrections([clustering.nodes[index] for index in indexes], known)
+        cases += find_exchanges([clustering.nodes[index] for index in indexes])
     return cases, disputed
 
 
@@ -76,33 +82,76 @@ def _disputes(clustering: Clustering, edges: Sequence[Edge]) -> list[_Dispute]:
 
 
 def _kind_of(clustering: Clustering, dispute: _Dispute) -> CaseKind | None:
+    """Which case two clusters are; None: a person has decided, they settled it themselves, or only what clones share ties them."""
     codes = {veto.code for veto in dispute.vetoes}
+    is_agents = _is_agent(clustering, dispute.left) and _is_agent(clustering, dispute.right)
     if "cannot_link" in codes:
-        return None  # a person has decided
+        return None
     if "disposed" in codes:
         return "resurrection"
     if "class_family" in codes:
         return "class_conflict"
+    if is_agents and _has_enrolled_anew(clustering, dispute):
+        return None
+    if not dispute.is_strong and _is_other_hardware(clustering, dispute):
+        return None
     if "same_native_key" in codes:
-        return "clone" if _is_agent(clustering, dispute.left) else "replacement"
+        return "clone" if is_agents else "replacement"
     if codes & _CLONES:
         return "clone"
     if "both_decided" in codes:
         return "duplicate"
-    if "other_enrolment" in codes and not clustering.contradictions_across(dispute.left, dispute.right):
+    return _kind_of_contradiction(clustering, dispute, is_agents=is_agents)
+
+
+def _kind_of_contradiction(clustering: Clustering, dispute: _Dispute, *, is_agents: bool) -> CaseKind:
+    """One strong identifier for, another against. What only software carries was copied; of one after the other a part was exchanged."""
+    rules = {edge.rule.rule for edge in dispute.edges}
+    if "enrolment_id" in rules or (is_agents and not clustering.contradictions_across(dispute.left, dispute.right)):
         return "clone"
-    return "clone" if is_live(clustering, dispute.left) and is_live(clustering, dispute.right) else "replacement"
+    if not lives_overlap(clustering, dispute.left, dispute.right):
+        return "replacement"
+    classes = {clustering.nodes[index].ci_class for root in (dispute.left, dispute.right) for index in clustering.members[root]}
+    return "clone" if is_agents or "virtual_machine" in classes else "contradiction"
+
+
+def _records(clustering: Clustering, root: int) -> list[RecordView]:
+    return [record for index in clustering.members[root] if (record := clustering.nodes[index].record) is not None]
 
 
 def _is_agent(clustering: Clustering, root: int) -> bool:
-    records = [clustering.nodes[index].record for index in clustering.members[root]]
-    return any(record is not None and record.source.kind == "agent" for record in records)
+    return any(record.source.kind == "agent" for record in _records(clustering, root))
 
 
-def is_live(clustering: Clustering, root: int) -> bool:
-    """Whether some open record of the cluster is fresh now."""
-    records = [clustering.nodes[index].record for index in clustering.members[root]]
-    return any(record is not None and record.is_live and not record.is_closed for record in records)
+def _has_enrolled_anew(clustering: Clustering, dispute: _Dispute) -> bool:
+    """Whether the machines that reported under one enrolment have one each now."""
+    for left, right in ((dispute.left, dispute.right), (dispute.right, dispute.left)):
+        shared = {record.source for record in _records(clustering, left)} & {record.source for record in _records(clustering, right)}
+        last = max((record.observed_at for record in _records(clustering, left) if record.source in shared), default=None)
+        own = [record for record in _records(clustering, left) if record.source.kind == "agent" and record.source not in shared]
+        if last is not None and any(not record.is_closed and record.confirmed_at >= last for record in own):
+            return True
+    return False
+
+
+def _is_other_hardware(clustering: Clustering, dispute: _Dispute) -> bool:
+    """Whether two that software alone ties show other hardware: another serial, UUID, or no Ethernet address in common."""
+    if clustering.contradictions_across(dispute.left, dispute.right):
+        return True
+    ours, theirs = (
+        {value for index in clustering.members[root] for value in clustering.nodes[index].usable.get("mac", EMPTY)}
+        for root in (dispute.left, dispute.right)
+    )
+    return bool(ours and theirs) and not ours & theirs
+
+
+def lives_overlap(clustering: Clustering, left: int, right: int) -> bool:
+    """Whether records of both clusters were fresh at one time."""
+    return any(
+        max(one.first_seen_at, other.first_seen_at) < min(one.live_until, other.live_until)
+        for one in _records(clustering, left)
+        for other in _records(clustering, right)
+    )
 
 
 def _junior(clustering: Clustering, left: int, right: int) -> int:

@@ -79,10 +79,8 @@ class Reasons:
 
 
 def _addresses(record: RecordView) -> set[tuple[str, str]]:
-    """Addresses also from documentation ranges: here they only corroborate."""
-    return {
-        (claim.scope, claim.value) for claim in record.claims if claim.kind == "ip" and claim.state != "historic" and claim.why != "junk:malformed"
-    }
+    """Addresses that it has or had, also from documentation ranges: here they only corroborate."""
+    return {(claim.scope, claim.value) for claim in record.claims if claim.kind == "ip" and claim.why != "junk:malformed"}
 
 
 def _differ(left: RecordView, right: RecordView) -> bool:

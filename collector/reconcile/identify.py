@@ -6,6 +6,7 @@ why. Arrival never counts; what each source claimed, and when it was true, does.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,9 +14,9 @@ from collector.reconcile.cluster import Clustering, climb
 from collector.reconcile.conflict import find_cases
 from collector.reconcile.evidence import Reasons, build_link
 from collector.reconcile.ladder import Edge, Ladders
-from collector.reconcile.node import Node, record_node, recorded_node
+from collector.reconcile.node import Barred, Node, attested_macs, record_node, recorded_node
 from collector.reconcile.quarantine import find_shared_values, quarantine_cases
-from collector.reconcile.record import CaseSeed, ClaimKey, KnownCi, Neighbourhood, Part, Partition, RecordView
+from collector.reconcile.record import CaseSeed, ClaimKey, KnownCi, Neighbourhood, Part, Partition, RecordView, SourceKey
 from collector.reconcile.settings import Settings
 from collector.reconcile.veto import VetoRules
 from muster.model.ci_class import ClassCatalogue
@@ -30,19 +31,19 @@ class _Decided:
 
     clustering: Clustering
     edges: list[Edge]
-    learned: list[ClaimKey]
+    learned: dict[ClaimKey, int]
     joined_by: dict[int, str]
 
 
-def partition(neighbourhood: Neighbourhood, catalogue: ClassCatalogue, settings: Settings, now: int) -> Partition:
-    """Every record of the neighbourhood in one part. Deterministic and independent of the order of its records.
+def partition(neighbourhood: Neighbourhood, catalogue: ClassCatalogue, settings: Settings) -> Partition:
+    """Every record of the neighbourhood in one part. Deterministic, and independent of the order of its records and of the time.
 
     Cost: quadratic in the records that share a value; the neighbourhood is bounded by `neighbourhood_limit`.
     """
     if neighbourhood.is_truncated or len(neighbourhood.records) > settings.neighbourhood_limit:
         return _leave_as_is(neighbourhood)
     ladders = Ladders(catalogue)
-    decided = _settle(neighbourhood, catalogue, settings, now, ladders)
+    decided = _settle(neighbourhood, catalogue, settings, ladders)
     clusters = _clusters_of_records(decided.clustering)
     ids, emptied = assign_ids(clusters, decided.clustering.nodes, neighbourhood.cis)
     cases, disputed = find_cases(decided.clustering, decided.edges, clusters, neighbourhood.cis)
@@ -52,13 +53,12 @@ def partition(neighbourhood: Neighbourhood, catalogue: ClassCatalogue, settings:
     parts = []
     for indexes, ci_id in zip(clusters, ids, strict=True):
         members = [decided.clustering.nodes[index] for index in indexes]
-        was = known.get(ci_id) if ci_id is not None else None
         parts.append(
             Part(
                 links=tuple(build_link(node, reasons) for node in members if node.record is not None),
                 ci_id=ci_id,
                 ci_class=class_of(members, ladders),
-                is_provisional=decided.clustering.root(indexes[0]) in disputed and (was is None or was.is_provisional),
+                is_provisional=decided.clustering.root(indexes[0]) in disputed and not _is_decided_on(known.get(ci_id or "")),
             )
         )
     barred = sorted({*decided.learned, *neighbourhood.quarantined})
@@ -66,37 +66,49 @@ def partition(neighbourhood: Neighbourhood, catalogue: ClassCatalogue, settings:
     return Partition(
         parts=tuple(parts),
         cases=_unique(all_cases),
-        quarantined=tuple(decided.learned),
+        quarantined=decided.learned,
         released=tuple(sorted(set(neighbourhood.doubtful) - set(barred))),
         emptied=_into_parts(emptied, parts, neighbourhood),
     )
 
 
-def _settle(neighbourhood: Neighbourhood, catalogue: ClassCatalogue, settings: Settings, now: int, ladders: Ladders) -> _Decided:
+def _is_decided_on(ci: KnownCi | None) -> bool:
+    return ci is not None and ci.has_decisions
+
+
+def _settle(neighbourhood: Neighbourhood, catalogue: ClassCatalogue, settings: Settings, ladders: Ladders) -> _Decided:
     """Cluster, learn which values are shared, and cluster again without them until nothing more is learned."""
-    barred = set(neighbourhood.quarantined)
-    learned: list[ClaimKey] = []
+    barred = dict(neighbourhood.quarantined)
+    learned: dict[ClaimKey, int] = {}
     must, cannot = _active_constraints(neighbourhood)
+    rules = VetoRules(settings, cannot, _cloned_agents(neighbourhood.records))
     for _ in range(_ROUNDS):
         nodes = _build_nodes(neighbourhood, catalogue, barred)
-        clustering = Clustering(nodes, VetoRules(settings, now, cannot))
+        clustering = Clustering(nodes, rules)
         joined_by = _join_decided(clustering, must)
         edges = ladders.edges(nodes, barred)
         climb(clustering, edges)
-        shared = [key for key in find_shared_values(clustering, edges, settings, neighbourhood.doubtful) if key not in barred]
+        shared = {key: since for key, since in find_shared_values(clustering, edges, settings).items() if key not in barred}
         if not shared:
             break
-        learned += shared
-        barred.update(shared)
-    return _Decided(clustering, edges, sorted(learned), joined_by)
+        learned |= shared
+        barred |= shared
+    return _Decided(clustering, edges, dict(sorted(learned.items())), joined_by)
 
 
-def _build_nodes(neighbourhood: Neighbourhood, catalogue: ClassCatalogue, barred: set[ClaimKey]) -> list[Node]:
+def _cloned_agents(records: Iterable[RecordView]) -> frozenset[SourceKey]:
+    """Agents under whose name more than one machine reports."""
+    keys = Counter((record.source, record.ref) for record in records if record.source.kind == "agent")
+    return frozenset(source for (source, _), count in keys.items() if count > 1)
+
+
+def _build_nodes(neighbourhood: Neighbourhood, catalogue: ClassCatalogue, barred: Barred) -> list[Node]:
     """Records in canonical order, then the recorded sides that count: of CIs that people decided on, or that no record is linked to."""
     known = {ci.id: ci for ci in neighbourhood.cis}
     linked = {record.ci_id for record in neighbourhood.records}
     records = sorted(neighbourhood.records, key=lambda each: each.order_key)
-    nodes = [record_node(at, each, catalogue, barred, tombstone=_tombstone(each, known)) for at, each in enumerate(records)]
+    attested = attested_macs(records)
+    nodes = [record_node(at, each, catalogue, barred, attested=attested, tombstone=_tombstone(each, known)) for at, each in enumerate(records)]
     by_person = {record.ci_id for record in records if record.linked_by == "person"}
     counted = [ci for ci in neighbourhood.cis if ci.has_decisions or ci.id not in linked or ci.id in by_person]
     for ci in sorted(counted, key=lambda each: (each.number, each.id)):
@@ -220,7 +232,7 @@ def class_of(members: Sequence[Node], ladders: Ladders) -> str:
 def _weak_edges(neighbourhood: Neighbourhood, catalogue: ClassCatalogue, decided: _Decided, ladders: Ladders) -> list[Edge]:
     """Suggesting edges, also to the bystanders, which are numbered after the nodes."""
     nodes = list(decided.clustering.nodes)
-    barred = set(neighbourhood.quarantined) | set(decided.learned)
+    barred = neighbourhood.quarantined | decided.learned
     for record in sorted(neighbourhood.bystanders, key=lambda each: each.order_key):
         nodes.append(record_node(len(nodes), record, catalogue, barred))
     return [edge for edge in ladders.edges(nodes, barred) if not edge.is_automatic]

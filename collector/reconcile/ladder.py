@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from collector.reconcile.node import EMPTY, Node, Values, shared, shared_names
-from collector.reconcile.record import ClaimKey, UsedIdentifier
+from collector.reconcile.node import EMPTY, Barred, Node, Values, shared, shared_names
+from collector.reconcile.record import UsedIdentifier
 from muster.model.ci_class import ClassCatalogue, IdentificationRule
-from muster.model.identifier import NAME_KINDS
-from muster.model.normaliser import short_name
+from muster.model.identifier import NAME_KINDS, UNIQUE_KINDS
+from muster.model.normaliser import is_local_mac, short_name
 from muster.model.state import Strength
 
 _STRENGTH_ORDER: dict[Strength, int] = {"strong": 0, "medium": 1, "weak": 2, "locator": 3}
@@ -39,9 +39,15 @@ class Edge:
 
 
 def key_kinds(catalogue: ClassCatalogue) -> frozenset[str]:
-    """Claim kinds on which rungs that link by themselves can start: a neighbourhood is closed under sharing one of them."""
+    """Claim kinds on which rungs that link by themselves can start."""
     rules = [rule for each in catalogue for rule in each.identification if _STRENGTH_ORDER[rule.strength] <= 1]
     return frozenset(kind for rule in rules for kind in _starting_kinds(rule))
+
+
+def closing_kinds(catalogue: ClassCatalogue) -> frozenset[str]:
+    """Claim kinds under sharing which a neighbourhood is closed: the key kinds, and those whose values are learned to be shared, which
+    only all their holders together tell."""
+    return key_kinds(catalogue) | UNIQUE_KINDS
 
 
 def suggesting_kinds(catalogue: ClassCatalogue) -> frozenset[str]:
@@ -102,13 +108,13 @@ class Ladders:
         known = self._catalogue.get(ci_class)
         return 0 if known is None or known.parent is None else 1 + self.depth(known.parent)
 
-    def edges(self, nodes: Collection[Node], barred: Collection[ClaimKey]) -> list[Edge]:
+    def edges(self, nodes: Collection[Node], barred: Barred) -> list[Edge]:
         """Every rung that holds between two of the nodes, in canonical order."""
         found = [edge for left, right in _candidate_pairs(nodes) for edge in self._edges_between(left, right, barred)]
         order = {node.index: node.order_key for node in nodes}
         return sorted(found, key=lambda edge: (edge.level, edge.is_past, edge.identifiers[0].value, order[edge.left], order[edge.right]))
 
-    def _edges_between(self, left: Node, right: Node, barred: Collection[ClaimKey]) -> Iterator[Edge]:
+    def _edges_between(self, left: Node, right: Node, barred: Barred) -> Iterator[Edge]:
         instants = _instants(left, right)
         then = [(left.usable_at(at, barred), right.usable_at(at, barred)) for at in instants]
         for level, rule in self.rungs(left.ci_class, right.ci_class):
@@ -128,6 +134,8 @@ def holds(rule: IdentificationRule, left: Mapping[str, Values], right: Mapping[s
     used: list[UsedIdentifier] = []
     for kind, needed in _conditions(rule, left, right):
         common = shared(kind, left.get(kind, EMPTY), right.get(kind, EMPTY))
+        if kind == "permanent_mac" and _is_alone(rule):
+            common = tuple(each for each in common if not is_local_mac(each.value))
         if len(common) < needed:
             return ()
         used += common
@@ -137,6 +145,11 @@ def holds(rule: IdentificationRule, left: Mapping[str, Values], right: Mapping[s
             return ()
         used += names
     return tuple(used)
+
+
+def _is_alone(rule: IdentificationRule) -> bool:
+    """Whether a rung looks at addresses alone: then a locally administered one is no key."""
+    return not (rule.all or rule.shared or rule.equal_sets or rule.one_name)
 
 
 def _conditions(rule: IdentificationRule, left: Mapping[str, Values], right: Mapping[str, Values]) -> Iterator[tuple[str, int]]:
@@ -153,6 +166,7 @@ def _candidate_pairs(nodes: Collection[Node]) -> list[tuple[Node, Node]]:
     for node in sorted(nodes, key=lambda each: each.order_key):
         keys = {(kind, value) for kind, values in node.usable.items() for _, value in values}
         keys |= {(claim.kind, claim.value) for claim in node.past}
+        keys = {("mac" if kind == "permanent_mac" else kind, value) for kind, value in keys}
         keys |= {("short_name", short_name(value)) for kind, value in keys if kind in NAME_KINDS}
         for key in sorted(keys):
             if key[0] not in NAME_KINDS and key[0] != "ip":
@@ -166,7 +180,7 @@ def _candidate_pairs(nodes: Collection[Node]) -> list[tuple[Node, Node]]:
 
 
 def _instants(left: Node, right: Node) -> list[int]:
-    """When a set of claims of one side began, where either side has changed; newest first."""
+    """When a set of claims of one side began, where either side has changed or a value stopped identifying; newest first."""
     if not left.past and not right.past:
         return []
     starts = {claim.first_seen_at for claim in (*left.claims, *right.claims) if claim.state in ("active", "historic")}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
+from collector.reconcile.claim import BOOT_KIND, split_claims
 from collector.reconcile.ladder import Ladders
 from collector.reconcile.node import EMPTY, Node, record_node, shared
-from collector.reconcile.record import CaseSeed, Claim, NativeMatch, RecordView, Veto
+from collector.reconcile.record import NativeMatch, RecordView, Veto
 from collector.reconcile.settings import Settings
-from collector.reconcile.veto import NATIVE_GROUP, VetoRules, agreements, boots_overlap, contradictions
+from collector.reconcile.veto import NATIVE_GROUP, VetoRules, agreements, boots_overlap, contradictions, is_outweighed
 from muster.model.ci_class import ClassCatalogue
 from muster.model.identifier import NAME_KINDS
 
@@ -21,22 +24,22 @@ def match_native(candidates: Sequence[RecordView], incoming: RecordView, catalog
     """Which of the records of one (source, ref), open or closed, the incoming one continues.
 
     `incoming` carries the new report's claims alone. None fits: a new record, and the open ones are closed as contradicted. A clone
-    that reports in turn with its original therefore finds its own record again each time.
+    that reports in turn with its original therefore finds its own record again each time; where only the boots tell the two apart, the
+    return of the first boot shows that what was taken for its reboot was the clone, and `split_at` says since when.
     """
-    node = record_node(0, incoming, catalogue, ())
-    judged = [(record, record_node(at, record, catalogue, ())) for at, record in enumerate(candidates, 1)]
+    returned = _returned(candidates, incoming)
+    judged = [(record, record_node(at, returned.get(record.id, record), catalogue, {})) for at, record in enumerate(candidates, 1)]
+    node = record_node(0, incoming, catalogue, {})
     verdicts = [(record, other, _vetoes(other, node, catalogue, settings)) for record, other in judged]
     fitting = [(record, other) for record, other, vetoes in verdicts if not vetoes]
     if not fitting:
         against = tuple(dict.fromkeys(veto for _, _, vetoes in verdicts for veto in vetoes))
         return NativeMatch(record_id=None, close_ids=_open_ids(candidates), vetoes=against)
-    best, other = min(fitting, key=lambda each: (-_shared_count(each[1], node), each[0].is_closed, each[0].order_key))
-    differing = contradictions(other, node)
+    best, _ = min(fitting, key=lambda each: (not _is_same_boot(each[1], node), -_shared_count(each[1], node), each[0].is_closed, each[0].order_key))
     return NativeMatch(
         record_id=best.id,
         close_ids=tuple(each for each in _open_ids(candidates) if each != best.id),
-        vetoes=(),
-        case=_replacement(best, incoming, differing) if differing else None,
+        split_at=_foreign_since(best, incoming) if best.id in returned else None,
     )
 
 
@@ -44,8 +47,37 @@ def _open_ids(candidates: Sequence[RecordView]) -> tuple[int, ...]:
     return tuple(sorted(record.id for record in candidates if not record.is_closed))
 
 
+def _boots(record: RecordView, *, now: bool) -> dict[str, int]:
+    """Boots of a record and when each was seen first: the one that it runs now, or those before it."""
+    return {claim.value: claim.first_seen_at for claim in record.claims if claim.kind == BOOT_KIND and (claim.last_seen_at is None) == now}
+
+
+def _is_same_boot(known: Node, incoming: Node) -> bool:
+    return bool({boot.boot_id for boot in known.boots} & {boot.boot_id for boot in incoming.boots})
+
+
+def _returned(candidates: Sequence[RecordView], incoming: RecordView) -> dict[int, RecordView]:
+    """Open records whose earlier boot is running again (x, y, x), as they were before the other boot."""
+    found = {}
+    for record in candidates:
+        since = _foreign_since(record, incoming)
+        if since is not None and not record.is_closed:
+            found[record.id] = msgspec.structs.replace(record, claims=split_claims(record.claims, since)[0], observed_at=since, confirmed_at=since)
+    return found
+
+
+def _foreign_since(record: RecordView, incoming: RecordView) -> int | None:
+    """Since when a record was another machine's, whose boot is not the one that is running still."""
+    mine = {claim.value for claim in incoming.claims if claim.kind == BOOT_KIND}
+    earlier = [at for boot, at in _boots(record, now=False).items() if boot in mine]
+    if not earlier or mine & _boots(record, now=True).keys():
+        return None
+    others = {**_boots(record, now=False), **_boots(record, now=True)}
+    return min((at for boot, at in others.items() if boot not in mine and at > min(earlier)), default=None)
+
+
 def _vetoes(known: Node, incoming: Node, catalogue: ClassCatalogue, settings: Settings) -> tuple[Veto, ...]:
-    rules = VetoRules(settings, now=0, cannot_link=frozenset())
+    rules = VetoRules(settings, cannot_link=frozenset())
     found = [veto for veto in rules.absolute(known, incoming) if veto.code not in ("same_native_key", "boot_overlap")]
     overlap = boots_overlap(known.boots, incoming.boots, settings.boot_overlap_seconds * 1000)
     if overlap is not None:
@@ -56,7 +88,7 @@ def _vetoes(known: Node, incoming: Node, catalogue: ClassCatalogue, settings: Se
     assert incoming.record is not None
     is_strong = incoming.record.source.kind in STRONG_NATIVE_KINDS
     agreed = agreements(known, incoming) | ({NATIVE_GROUP} if is_strong else set())
-    if differing and not (len(agreed) >= 2 and len(differing) == 1):
+    if differing and not is_outweighed(agreed, differing):
         return differing
     if not is_strong and _has_nothing_left(known, incoming, Ladders(catalogue)):
         return (Veto("same_native_key", known.ci_class, incoming.ci_class),)
@@ -74,21 +106,3 @@ def _has_nothing_left(known: Node, incoming: Node, ladders: Ladders) -> bool:
 
 def _shared_count(known: Node, incoming: Node) -> int:
     return sum(len(shared(kind, known.usable.get(kind, EMPTY), values)) for kind, values in incoming.usable.items())
-
-
-def _replacement(known: RecordView, incoming: RecordView, differing: Sequence[Veto]) -> CaseSeed:
-    """The case of a part that carried identity and was exchanged (a mainboard), with what it said before and after."""
-    return CaseSeed(
-        kind="replacement",
-        key="|".join(("replacement", known.source.text, known.ref, *(f"{veto.code}:{veto.left}>{veto.right}" for veto in differing))),
-        record_ids=(known.id,),
-        evidence={
-            "identifiers": [
-                {"identifier": veto.code, "old": _raw(known.claims, veto.code), "new": _raw(incoming.claims, veto.code)} for veto in differing
-            ]
-        },
-    )
-
-
-def _raw(claims: Sequence[Claim], kind: str) -> list[str]:
-    return sorted({claim.raw for claim in claims if claim.kind == kind and claim.state == "active"})

@@ -5,17 +5,19 @@ Internal to identification (`identify.py`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from collector.reconcile.claim import BOOT_KIND
 from collector.reconcile.record import Claim, ClaimKey, KnownCi, RecordView, UsedIdentifier
 from muster.model.ci_class import ClassCatalogue, Family
 from muster.model.identifier import IDENTIFIER_KINDS, NAME_KINDS
-from muster.model.normaliser import short_name
+from muster.model.normaliser import is_local_mac, short_name
 
 Values = frozenset[tuple[str, str]]  # (scope, value)
 EMPTY: Values = frozenset()
+Barred = Mapping[ClaimKey, int]  # quarantined values, each since an instant; before it they identified
+_NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Boot:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """`usable`: what may link now. `opposable`: what may contradict (quarantined values too). `past`: historic claims.
+    """`usable`: what may link now. `opposable`: what may contradict (quarantined values too). `past`: claims that identified once,
+    historic or quarantined since. `attested`: addresses that other sources know to be permanent, for a side that cannot know.
 
     `tombstone`: the disposed CI to which this node belongs and stays, as it was not seen since.
     """
@@ -47,52 +50,61 @@ class Node:
     past: tuple[Claim, ...]
     boots: tuple[Boot, ...]
     claims: tuple[Claim, ...] = field(repr=False)
+    attested: frozenset[str] = _NOTHING
     tombstone: str | None = None
 
     @property
     def source_text(self) -> str:
         return self.record.source.text if self.record is not None else "recorded"
 
-    def usable_at(self, at: int, barred: Collection[ClaimKey]) -> Mapping[str, Values]:
-        """What this side claimed at an instant; empty before its first report."""
+    def usable_at(self, at: int, barred: Barred) -> Mapping[str, Values]:
+        """What this side claimed at an instant, without what was quarantined then; empty before its first report."""
         if self.record is not None and at < self.record.first_seen_at:
             return {}
-        return _by_kind(
-            claim
-            for claim in self.claims
-            if claim.state in ("active", "historic")
-            and claim.key not in barred
-            and claim.first_seen_at <= at
-            and (claim.last_seen_at is None or at < claim.last_seen_at)
-        )
+        held = [claim for claim in self.claims if claim.state in ("active", "historic") and at < barred.get(claim.key, at + 1)]
+        return _by_kind((each for each in held if each.first_seen_at <= at and (each.last_seen_at is None or at < each.last_seen_at)), self.attested)
 
 
-def record_node(index: int, record: RecordView, catalogue: ClassCatalogue, barred: Collection[ClaimKey], *, tombstone: str | None = None) -> Node:
+def record_node(
+    index: int,
+    record: RecordView,
+    catalogue: ClassCatalogue,
+    barred: Barred,
+    *,
+    attested: frozenset[str] = _NOTHING,
+    tombstone: str | None = None,
+) -> Node:
     """The node of a source record; `barred` values are quarantined."""
-    return _node(index, ("1", *record.order_key), record.claims, catalogue, barred, record=record, ci=None, tombstone=tombstone)
+    knows = any(claim.kind == "permanent_mac" for claim in record.claims)
+    seen = _NOTHING if knows else attested
+    return _node(index, ("1", *record.order_key), record, catalogue, barred, attested=seen, tombstone=tombstone)
 
 
-def recorded_node(index: int, ci: KnownCi, catalogue: ClassCatalogue, barred: Collection[ClaimKey]) -> Node:
+def recorded_node(index: int, ci: KnownCi, catalogue: ClassCatalogue, barred: Barred) -> Node:
     """The node of a CI's recorded side."""
     tombstone = ci.id if ci.lifecycle == "disposed" else None
-    return _node(index, ("0", str(ci.number), ci.id), ci.claims, catalogue, barred, record=None, ci=ci, tombstone=tombstone)
+    return _node(index, ("0", str(ci.number), ci.id), ci, catalogue, barred, tombstone=tombstone)
+
+
+def attested_macs(records: Iterable[RecordView]) -> frozenset[str]:
+    """Universal addresses that some source knows to be permanent."""
+    claims = (claim for record in records for claim in record.claims if claim.kind == "permanent_mac" and claim.state in ("active", "historic"))
+    return frozenset(claim.value for claim in claims if not is_local_mac(claim.value))
 
 
 def _node(
     index: int,
     order_key: tuple[object, ...],
-    claims: tuple[Claim, ...],
+    side: RecordView | KnownCi,
     catalogue: ClassCatalogue,
-    barred: Collection[ClaimKey],
+    barred: Barred,
     *,
-    record: RecordView | None,
-    ci: KnownCi | None,
-    tombstone: str | None,
+    attested: frozenset[str] = _NOTHING,
+    tombstone: str | None = None,
 ) -> Node:
-    side = record if record is not None else ci
-    assert side is not None
+    record, ci = (side, None) if isinstance(side, RecordView) else (None, side)
     ci_class = catalogue.get(side.ci_class)
-    present = [claim for claim in claims if claim.state in ("active", "quarantined")]
+    present = [claim for claim in side.claims if claim.state in ("active", "quarantined")]
     return Node(
         index=index,
         order_key=order_key,
@@ -100,20 +112,29 @@ def _node(
         ci=ci,
         ci_class=side.ci_class,
         family=ci_class.family if ci_class is not None else "any",
-        zone=record.source.zone if record is not None else (ci.zone if ci is not None else ""),
-        usable=_by_kind(claim for claim in present if claim.state == "active" and claim.key not in barred),
+        zone=side.source.zone if isinstance(side, RecordView) else side.zone,
+        usable=_by_kind((claim for claim in present if claim.state == "active" and claim.key not in barred), attested),
         opposable=_by_kind(present),
-        past=tuple(claim for claim in claims if claim.state == "historic" and claim.kind != BOOT_KIND and claim.key not in barred),
-        boots=_boots(claims, record),
-        claims=claims,
+        past=tuple(claim for claim in side.claims if claim.kind != BOOT_KIND and _was_usable(claim, barred)),
+        boots=_boots(side.claims, record),
+        claims=side.claims,
+        attested=attested,
         tombstone=tombstone,
     )
 
 
-def _by_kind(claims: Iterable[Claim]) -> dict[str, Values]:
+def _was_usable(claim: Claim, barred: Barred) -> bool:
+    if claim.key in barred:
+        return claim.state in ("active", "historic") and claim.first_seen_at < barred[claim.key]
+    return claim.state == "historic"
+
+
+def _by_kind(claims: Iterable[Claim], attested: frozenset[str] = _NOTHING) -> dict[str, Values]:
     found: dict[str, set[tuple[str, str]]] = {}
     for claim in claims:
         found.setdefault(claim.kind, set()).add((claim.scope, claim.value))
+        if claim.kind == "mac" and claim.value in attested:
+            found.setdefault("permanent_mac", set()).add((claim.scope, claim.value))
     return {kind: frozenset(values) for kind, values in found.items()}
 
 

@@ -1,11 +1,12 @@
-"""Learned quarantine: a value of a supposedly unique kind that several live CIs hold stops identifying, for all of them.
+"""Learned quarantine: a value of a supposedly unique kind that several CIs held at one time stops identifying, for all of them.
 
-Pure; persisted values come in with the neighbourhood, new ones go out with the partition. Design: docs/reconciliation.md.
+Pure: lives and claims are spans of time, so the same records give the same values whichever came first and whatever time it is.
+Design: docs/reconciliation.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from collector.reconcile.cluster import Clustering
 from collector.reconcile.ladder import Edge
@@ -13,38 +14,63 @@ from collector.reconcile.node import Node
 from collector.reconcile.record import CaseSeed, ClaimKey
 from collector.reconcile.settings import Settings
 from collector.reconcile.veto import SEPARATED_BY_SOURCE
-from muster.model.identifier import IDENTIFIER_KINDS, NAME_KINDS
+from muster.model.identifier import UNIQUE_KINDS
 
-_NEVER_UNIQUE = frozenset((*NAME_KINDS, "ip", "asset_tag"))
+_Span = tuple[int, int, int]  # first and last instant, root of the cluster
 
 
-def find_shared_values(clustering: Clustering, edges: Sequence[Edge], settings: Settings, remembered: Collection[ClaimKey] = ()) -> list[ClaimKey]:
-    """Values that more live clusters hold than their kind allows; of `remembered` values silent clusters count as well, so that a value
-    is not trusted again only because one of its holders is switched off.
+def find_shared_values(clustering: Clustering, edges: Sequence[Edge], settings: Settings) -> dict[ClaimKey, int]:
+    """Values that more clusters held at one time than their kind allows, each with the first such instant.
 
     A cluster that agrees with two others on different strong identifiers is itself in doubt and accuses nobody; clusters that
     only their class, their boot or their enrolment keeps apart count as one, for they may well be one machine.
     """
     torn = find_torn(clustering, edges)
-    holders: dict[ClaimKey, set[int]] = {}
+    holders: dict[ClaimKey, list[_Span]] = {}
     for node in clustering.nodes:
         root = clustering.root(node.index)
         if node.record is None or root in torn or node.tombstone is not None:
             continue
-        for key in _unique_values(node):
-            if node.record.is_live or key in remembered:
-                holders.setdefault(key, set()).add(root)
-    return sorted(
-        key
-        for key, roots in holders.items()
-        if len(roots) > settings.holders_allowed(key[0]) and _count_machines(clustering, roots) > settings.holders_allowed(key[0])
-    )
+        for key, first, last in _spans(node):
+            holders.setdefault(key, []).append((first, last, root))
+    found: dict[ClaimKey, int] = {}
+    for key in sorted(holders):
+        unscoped = (key[0], "", key[2])
+        strangers = _strangers(clustering, holders[key], holders.get(unscoped, ())) if key != unscoped and key[0] == "serial" else []
+        since = _crowded_since(clustering, [*holders[key], *strangers], settings.holders_allowed(key[0]))
+        if since is not None:
+            found[key] = min(since, found.get(key, since))
+            if strangers:
+                found[unscoped] = min(since, found.get(unscoped, since))
+    return found
 
 
-def _unique_values(node: Node) -> list[ClaimKey]:
-    """What a node claims of kinds that should be one machine's alone."""
-    kinds = [kind for kind in node.usable if kind in IDENTIFIER_KINDS and kind not in _NEVER_UNIQUE]
-    return [(kind, scope, value) for kind in kinds for scope, value in node.usable[kind]]
+def _strangers(clustering: Clustering, known: Sequence[_Span], unscoped: Sequence[_Span]) -> list[_Span]:
+    """Those who hold a serial number without telling the vendor, and are certainly not one of the holders who tell it."""
+    roots = {root for _, _, root in known}
+    return [span for span in unscoped if span[2] not in roots and all(clustering.contradictions_across(span[2], root) for root in roots)]
+
+
+def _spans(node: Node) -> list[tuple[ClaimKey, int, int]]:
+    """When a record held what should be one machine's alone, for as long as that was fresh."""
+    record = node.record
+    assert record is not None
+    return [
+        (claim.key, claim.first_seen_at, record.live_until if claim.last_seen_at is None else claim.last_seen_at)
+        for claim in node.claims
+        if claim.kind in UNIQUE_KINDS and claim.state in ("active", "historic")
+    ]
+
+
+def _crowded_since(clustering: Clustering, spans: Sequence[_Span], allowed: int) -> int | None:
+    """The first instant at which more than `allowed` machines held a value together; None: never."""
+    if len({root for _, _, root in spans}) <= allowed:
+        return None
+    for at in sorted({first for first, _, _ in spans}):
+        roots = {root for first, last, root in spans if at == first or first < at < last}
+        if len(roots) > allowed and _count_machines(clustering, roots) > allowed:
+            return at
+    return None
 
 
 def find_torn(clustering: Clustering, edges: Sequence[Edge]) -> dict[int, set[int]]:

@@ -58,8 +58,8 @@ class RecordView(Struct, frozen=True, kw_only=True):
     """A source record as identification sees it: one independent thing as one source knows it.
 
     `id` is the store's (a negative one for a record not yet stored). `claims` hold the historic ones too, and `boot_id`
-    claims whose `raw` is the boot time. `is_live`: its section is fresh now. `confirmed_at`: when its source last said so.
-    `linked_by` person: that link holds against every rule.
+    claims whose `raw` is the boot time. `confirmed_at`: when its source last said so; `live_until`: until when that is fresh, so that
+    two lives can be compared without asking what time it is. `linked_by` person: that link holds against every rule.
     """
 
     id: int
@@ -68,12 +68,12 @@ class RecordView(Struct, frozen=True, kw_only=True):
     ci_class: str
     claims: tuple[Claim, ...]
     vendor: str = ""
-    is_live: bool = True
     is_revoked: bool = False
     is_closed: bool = False
     first_seen_at: int = 0
     observed_at: int = 0
     confirmed_at: int = 0
+    live_until: int = 0
     ci_id: str | None = None
     linked_by: Literal["engine", "person"] = "engine"
 
@@ -110,17 +110,17 @@ class Constraint(Struct, frozen=True, kw_only=True):
 class Neighbourhood(Struct, frozen=True, kw_only=True):
     """What must be decided together.
 
-    `records`: closed under sharing a usable claim of a key kind (`ladder.key_kinds`). `bystanders`: share only a weak
+    `records`: closed under sharing a usable claim of a kind of `ladder.closing_kinds`. `bystanders`: share only a weak
     claim; never re-partitioned, only suggested. `cis`: every CI that a record, a bystander or a recorded claim names.
     `doubtful`: values quarantined before whose holders are all among `records` (as long as they are few): these are judged
-    again from the set alone. `quarantined`: the others that are quarantined, with too many holders to look at again.
+    again from the set alone. `quarantined`: the others that are quarantined, with too many holders to look at again, and since when.
     `is_truncated`: the limit was reached; nothing new is linked then and a case says so.
     """
 
     records: tuple[RecordView, ...]
     cis: tuple[KnownCi, ...] = ()
     constraints: tuple[Constraint, ...] = ()
-    quarantined: tuple[ClaimKey, ...] = ()
+    quarantined: dict[ClaimKey, int] = {}
     doubtful: tuple[ClaimKey, ...] = ()
     bystanders: tuple[RecordView, ...] = ()
     is_truncated: bool = False
@@ -223,21 +223,24 @@ class CaseSeed(Struct, frozen=True, kw_only=True):
 class Partition(Struct, frozen=True, kw_only=True):
     """The decision on a neighbourhood: every record of it in exactly one part, in canonical order.
 
-    `quarantined`: values to quarantine, new ones and those doubted and found again; `released`: those doubted and not found
-    again. `emptied`: CIs that kept no record, with the index of the part that took most of them (None: recorded only, as it was).
+    `quarantined`: values to quarantine and since when, new ones and those doubted and found again; `released`: those doubted and
+    not found again. `emptied`: CIs that kept no record, with the index of the part that took most of them (None: recorded only, as it was).
     """
 
     parts: tuple[Part, ...]
     cases: tuple[CaseSeed, ...] = ()
-    quarantined: tuple[ClaimKey, ...] = ()
+    quarantined: dict[ClaimKey, int] = {}
     released: tuple[ClaimKey, ...] = ()
     emptied: tuple[tuple[str, int | None], ...] = ()
 
 
 class NativeMatch(Struct, frozen=True, kw_only=True):
-    """Which record of one (source, ref) an item continues. `record_id` None: a new one; `close_ids` are then contradicted."""
+    """Which record of one (source, ref) an item continues. `record_id` None: a new one; `close_ids` are then contradicted.
+
+    `split_at`: since then the record described another machine, and what it held since becomes a (closed) record of its own.
+    """
 
     record_id: int | None
     close_ids: tuple[int, ...] = ()
     vetoes: tuple[Veto, ...] = ()
-    case: CaseSeed | None = None
+    split_at: int | None = None

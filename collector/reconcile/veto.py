@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from collector.reconcile.node import EMPTY, Boot, Node, scopes_meet, shared
-from collector.reconcile.record import Veto, VetoCode
+from collector.reconcile.record import SourceKey, Veto, VetoCode
 from collector.reconcile.settings import DAY_SECONDS, Settings
-from muster.model.normaliser import normalise_uuid
+from muster.model.normaliser import is_local_mac, normalise_uuid
 
 _AGREEING_GROUPS = {
     "enrolment_id": "enrolment",
@@ -29,11 +29,11 @@ SEPARATED_BY_SOURCE = frozenset({"class_family", "same_native_key", "other_enrol
 
 @dataclass(frozen=True, slots=True)
 class VetoRules:
-    """The vetoes at one instant."""
+    """The absolute vetoes; pure functions of two sides, whatever time it is."""
 
     settings: Settings
-    now: int
     cannot_link: frozenset[frozenset[int]]  # pairs of record ids
+    cloned: frozenset[SourceKey] = frozenset()  # agents whose enrolment two machines use, so that it holds neither
 
     def absolute(self, left: Node, right: Node) -> tuple[Veto, ...]:
         """Vetoes that hold whatever agrees."""
@@ -67,12 +67,12 @@ class VetoRules:
         return found
 
     def _both_enrolled(self, left: Node, right: Node) -> bool:
-        since = self.now - round(self.settings.enrolment_held_for_days * DAY_SECONDS * 1000)
-        return all(
-            not each.record.is_revoked and not each.record.is_closed and each.record.confirmed_at > since
-            for each in (left, right)
-            if each.record is not None
-        )
+        """An agent holds its host until another was heard of long after it."""
+        records = [each.record for each in (left, right) if each.record is not None]
+        if any(record.is_revoked or record.is_closed or record.source in self.cloned for record in records):
+            return False
+        heard = [record.confirmed_at for record in records]
+        return max(heard) - min(heard) < round(self.settings.enrolment_held_for_days * DAY_SECONDS * 1000)
 
 
 def _differing_instances(code: VetoCode, kind: str, left: Node, right: Node) -> list[Veto]:
@@ -117,6 +117,16 @@ def _booted_later(earlier: Boot, later: Boot, slack_ms: int) -> bool:
     return earlier.boot_time > later.boot_time + slack_ms and later.last_at > earlier.first_at + slack_ms
 
 
+def groups_of(against: Iterable[Veto]) -> frozenset[str]:
+    """What differs, counted by the part that carries it: a mainboard brings its UUID and its on-board addresses with it."""
+    return frozenset("serial" if veto.code == "serial" else "mainboard" for veto in against)
+
+
+def is_outweighed(agreed: frozenset[str], against: Iterable[Veto]) -> bool:
+    """Whether two independent strong identifiers agree and only one thing differs."""
+    return len(agreed) >= 2 and len(groups_of(against)) == 1
+
+
 def contradictions(left: Node, right: Node) -> tuple[Veto, ...]:
     """Identifiers that both sides have and that differ: serial (of one vendor), system UUID, permanent MAC addresses."""
     found: list[Veto] = []
@@ -147,6 +157,8 @@ def agreements(left: Node, right: Node) -> frozenset[str]:
     found: set[str] = set()
     for kind, group in _AGREEING_GROUPS.items():
         common = shared(kind, left.usable.get(kind, EMPTY), right.usable.get(kind, EMPTY))
+        if kind == "permanent_mac":
+            common = tuple(each for each in common if not is_local_mac(each.value))
         smaller = min(len(left.usable.get(kind, EMPTY)), len(right.usable.get(kind, EMPTY)))
         if common and len(common) * 2 > smaller:
             found.add(group)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ from collector.reconcile.claim import recorded_claims
 from collector.reconcile.record import Claim, ClaimKey
 from collector.store.edit import Edit
 from collector.store.schema import identity_claim, quarantined_value, recorded_claim
-from collector.store.statement import insert_missing, insert_or_replace, parts
+from collector.store.statement import insert_or_replace, parts
 
 
 def load_claims(connection: Connection, record_ids: Iterable[int]) -> dict[int, tuple[Claim, ...]]:
@@ -39,17 +39,17 @@ def save_claims(connection: Connection, before: Mapping[int, Sequence[Claim]], a
         connection.execute(delete(identity_claim).where(table.record_id == record_id, table.kind == kind, table.scope == scope, table.value == value))
 
 
-def find_quarantined(connection: Connection, claims: Iterable[Claim]) -> set[ClaimKey]:
-    """Which of these claims' values identify nothing any more."""
+def find_quarantined(connection: Connection, claims: Iterable[Claim]) -> dict[ClaimKey, int]:
+    """Which of these claims' values identify nothing any more, and since when."""
     keys = {claim.key for claim in claims}
-    found: set[ClaimKey] = set()
+    found: dict[ClaimKey, int] = {}
     for part in parts(sorted({value for _, _, value in keys})):
         rows = connection.execute(select(quarantined_value).where(quarantined_value.c.value.in_(part)))
-        found.update((row.kind, row.scope, row.value) for row in rows)
-    return found & keys
+        found |= {(row.kind, row.scope, row.value): row.since_at for row in rows if (row.kind, row.scope, row.value) in keys}
+    return found
 
 
-def mark_quarantined(claims: Sequence[Claim], quarantined: set[ClaimKey]) -> tuple[Claim, ...]:
+def mark_quarantined(claims: Sequence[Claim], quarantined: Collection[ClaimKey]) -> tuple[Claim, ...]:
     """The claims as stored: those of quarantined values say so."""
     return tuple(
         msgspec.structs.replace(claim, state="quarantined", why="quarantined") if claim.key in quarantined and claim.state == "active" else claim
@@ -57,11 +57,11 @@ def mark_quarantined(claims: Sequence[Claim], quarantined: set[ClaimKey]) -> tup
     )
 
 
-def quarantine_values(connection: Connection, keys: Iterable[ClaimKey], now: int) -> None:
-    """These values identify nothing from now on, for whoever claims them."""
+def quarantine_values(connection: Connection, values: Mapping[ClaimKey, int]) -> None:
+    """These values identify nothing, each since an instant, for whoever claims them."""
     table = identity_claim.c
-    for kind, scope, value in keys:
-        insert_missing(connection, quarantined_value, [{"kind": kind, "scope": scope, "value": value, "since_at": now}])
+    for (kind, scope, value), since in values.items():
+        insert_or_replace(connection, quarantined_value, [{"kind": kind, "scope": scope, "value": value, "since_at": since}])
         is_it = (table.kind == kind) & (table.scope == scope) & (table.value == value) & (table.state == "active")
         connection.execute(update(identity_claim).where(is_it).values(state="quarantined", why="quarantined"))
 
@@ -82,6 +82,17 @@ def count_holders(connection: Connection, keys: Iterable[ClaimKey]) -> dict[Clai
     for kind, scope, value in keys:
         is_it = (table.kind == kind) & (table.scope == scope) & (table.value == value) & table.state.in_(("active", "quarantined"))
         found[kind, scope, value] = int(connection.execute(select(func.count()).select_from(identity_claim).where(is_it)).scalar_one())
+    return found
+
+
+def count_claims(connection: Connection, values: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """How many records hold, or held, each of these (kind, value)."""
+    table = identity_claim.c
+    found: dict[tuple[str, str], int] = {}
+    for part in parts(sorted(values), 200):
+        wanted = or_(*((table.kind == kind) & (table.value == value) for kind, value in part))
+        query = select(table.kind, table.value, func.count().label("held")).where(wanted, table.state != "junk").group_by(table.kind, table.value)
+        found |= {(row.kind, row.value): int(row.held) for row in connection.execute(query)}
     return found
 
 

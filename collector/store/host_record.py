@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from collector.reconcile.claim import claims_changed, claims_of, succeed, vendor_of
+from collector.reconcile.claim import claims_changed, claims_of, split_claims, succeed, vendor_of
 from collector.reconcile.native import match_native
 from collector.reconcile.record import Claim, RecordView
 from collector.store.claim import find_quarantined, load_claims, mark_quarantined, save_claims
@@ -17,7 +17,7 @@ from collector.store.delivery import Delivery, TakenItem
 from collector.store.edit import Edit
 from collector.store.inventory import Inventory, add_records, adopt_children, change_record, is_as_before, keep_contents, new_record
 from collector.store.neighbourhood import load_views
-from collector.store.source_record import StoredRecord, load_refs, update_records
+from collector.store.source_record import StoredRecord, insert_records, load_refs, save_observations, update_records
 
 
 def take_independents(edit: Edit, delivery: Delivery, work: Inventory, taken: Sequence[TakenItem]) -> None:
@@ -66,10 +66,10 @@ def _take_one(edit: Edit, delivery: Delivery, work: Inventory, taken: TakenItem,
         work.touch(each)
         work.replaced.add(each.ref)
     update_records(edit.connection, closed, ["closed_at"])
-    if match is not None and match.case is not None:
-        work.cases.append(match.case)
     record = next((each for each in known.candidates if match is not None and each.id == match.record_id), None)
     before = known.claims.get(record.id, ()) if record is not None else ()
+    if record is not None and match is not None and match.split_at is not None:
+        before = _split_off(edit, work, record, before, since=match.split_at, at=at)
     if record is None:
         record = new_record(delivery, taken)
         add_records(edit, work, [record])
@@ -86,6 +86,20 @@ def _take_one(edit: Edit, delivery: Delivery, work: Inventory, taken: TakenItem,
     if must_identify:
         work.to_identify.add(record.id)
     adopt_children(edit, work, {each.id: record for each in closed})
+
+
+def _split_off(edit: Edit, work: Inventory, record: StoredRecord, claims: Sequence[Claim], *, since: int, at: int) -> tuple[Claim, ...]:
+    """What a record held since another machine used its ref becomes that machine's own closed record; the claims that are left."""
+    own, foreign = split_claims(claims, since)
+    other = msgspec.structs.replace(
+        record, id=0, first_seen_at=since, changed_at=since, closed_at=at, ci_id=None, link_rule=None, link_made_by=None, misses=0, is_absent=False
+    )
+    insert_records(edit.connection, [other])
+    save_observations(edit.connection, [(other.id, since, other.content_hash)], edit.now)
+    _save_claims(edit, other.id, (), foreign)
+    save_claims(edit.connection, {record.id: claims}, {record.id: own})
+    work.to_identify.update((record.id, other.id))
+    return own
 
 
 def _save_claims(edit: Edit, record_id: int, before: Sequence[Claim], after: Sequence[Claim]) -> None:

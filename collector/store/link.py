@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import update
+from sqlalchemy import or_, update
 
 from collector.reconcile.identify import partition
 from collector.reconcile.record import LinkEvidence, Neighbourhood, Part, Partition, RecordView
@@ -18,6 +18,7 @@ from collector.store.content import encode
 from collector.store.edit import NO_VALUE, Edit
 from collector.store.identifier import new_id
 from collector.store.neighbourhood import load_neighbourhoods
+from collector.store.past import keep_ends_where, keep_links, keep_states_where
 from collector.store.review_case import advance_stored_cases
 from collector.store.schema import ci, difference, relation, source_record
 from collector.store.statement import parts, update_rows
@@ -37,7 +38,7 @@ def identify_records(edit: Edit, record_ids: Collection[int]) -> Linked:
     """Decide the neighbourhoods of these records anew and write what comes out."""
     linked = Linked()
     for neighbourhood in load_neighbourhoods(edit, record_ids):
-        decided = partition(neighbourhood, edit.context.catalogue, edit.context.settings, edit.now)
+        decided = partition(neighbourhood, edit.context.catalogue, edit.context.settings)
         _apply(edit, neighbourhood, decided, record_ids, linked)
     return linked
 
@@ -57,7 +58,7 @@ def _apply(edit: Edit, neighbourhood: Neighbourhood, decided: Partition, seeds: 
             _update(edit, part, known[part.ci_id], linked)
         links += [(views[link.record_id], link.evidence, ids[-1]) for link in part.links]
     _save_links(edit, links, seeds, linked)
-    quarantine_values(edit.connection, decided.quarantined, edit.now)
+    quarantine_values(edit.connection, decided.quarantined)
     release_values(edit.connection, decided.released)
     for ci_id, at in decided.emptied:
         linked.touched.add(ci_id)
@@ -97,7 +98,7 @@ def _update(edit: Edit, part: Part, known: StoredCi, linked: Linked) -> None:
     linked.touched.add(known.id)
 
 
-def _save_links(edit: Edit, links: Iterable[tuple[RecordView, LinkEvidence, str]], seeds: Collection[int], linked: Linked) -> None:
+def _save_links(edit: Edit, links: Sequence[tuple[RecordView, LinkEvidence, str]], seeds: Collection[int], linked: Linked) -> None:
     rows: list[dict[str, Any]] = []
     for view, evidence, ci_id in links:
         is_moved = view.ci_id != ci_id
@@ -121,6 +122,8 @@ def _save_links(edit: Edit, links: Iterable[tuple[RecordView, LinkEvidence, str]
             if view.ci_id is not None:
                 linked.touched.add(view.ci_id)
                 edit.note(view.ci_id, "identity", "link", {"source": view.source.text, "ref": view.ref}, {"moved_to": ci_id, "record": name})
+    was = {view.id: view.ci_id for view, _, _ in links}
+    keep_links(edit, [(row["id"], was[row["id"]]) for row in rows if was[row["id"]] != row["ci_id"]])
     update_rows(edit.connection, source_record, rows)
 
 
@@ -128,7 +131,6 @@ def _redirect(edit: Edit, ci_id: str, survivor_id: str, linked: Linked) -> None:
     """The CI was the other one all along: its address leads there, its edges and open questions go with it."""
     linked.emptied[ci_id] = survivor_id
     linked.touched.add(survivor_id)
-    edit.note(ci_id, "identity", "redirect_to", NO_VALUE, survivor_id)
     edit.note(survivor_id, "identity", "merged_from", NO_VALUE, ci_id)
     redirect_cis(edit, {ci_id: survivor_id})
 
@@ -136,12 +138,15 @@ def _redirect(edit: Edit, ci_id: str, survivor_id: str, linked: Linked) -> None:
 def redirect_cis(edit: Edit, survivors: dict[str, str]) -> None:
     """Write redirects, with the relations and the open differences of the CIs that are no more."""
     for gone, survivor in survivors.items():
+        edit.note(gone, "identity", "redirect_to", NO_VALUE, survivor)
+        keep_ends_where(edit, or_(relation.c.from_ci_id == gone, relation.c.to_ci_id == gone))
         edit.connection.execute(update(ci).where(ci.c.id == gone).values(redirect_to=survivor, changed_at=edit.now))
         for column in (relation.c.from_ci_id, relation.c.to_ci_id):
             edit.connection.execute(update(relation).where(column == gone).values({column.name: survivor}))
     move_checks(edit, survivors)
     still = difference.c.state.in_(("open", "rejected", "ignored", "pinned", "held"))
     for part in parts(sorted(survivors)):
+        keep_states_where(edit, difference.c.ci_id.in_(part) & still, "superseded")
         closing = update(difference).where(difference.c.ci_id.in_(part), still)
         edit.connection.execute(closing.values(state="superseded", closed_at=edit.now, version=difference.c.version + 1))
 

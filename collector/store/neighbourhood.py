@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, or_, select
 from collector.reconcile.claim import vendor_of
 from collector.reconcile.record import Claim, ClaimKey, Constraint, KnownCi, Neighbourhood, RecordView
 from collector.store.ci import load_cis
-from collector.store.claim import count_holders, find_holders, find_quarantined, load_claims, load_recorded_claims
+from collector.store.claim import count_claims, count_holders, find_holders, find_quarantined, load_claims, load_recorded_claims
 from collector.store.content import load_contents
 from collector.store.edit import Edit
 from collector.store.schema import history, identity_claim, identity_constraint, recorded_claim, section, source, source_record
@@ -34,8 +34,9 @@ class _Closure:
     bystanders: dict[int, RecordView] = field(default_factory=dict)
     cis: dict[str, KnownCi] = field(default_factory=dict)
     constraints: list[Constraint] = field(default_factory=list)
-    quarantined: set[ClaimKey] = field(default_factory=set)
+    quarantined: dict[ClaimKey, int] = field(default_factory=dict)
     doubtful: set[ClaimKey] = field(default_factory=set)
+    crowded: set[tuple[str, str]] = field(default_factory=set)  # values that are not followed, as too many hold them
     is_truncated: bool = False
 
 
@@ -64,9 +65,10 @@ def _close(edit: Edit, found: _Closure, record_ids: Collection[int]) -> None:
         constraints = _load_constraints(edit.connection, frontier)
         found.constraints += [each for each in constraints if each not in found.constraints]
         _sort_quarantined(edit, found, new)
-        values = _usable_values(edit, new, found.quarantined) - asked
+        _sort_corroborating(edit, found, new)
+        values = _usable_values(edit, new, found) - asked
         asked |= values
-        frontier = {row.record_id for row in find_holders(edit.connection, identity_claim, values, limit=most + 1)}
+        frontier = {row.record_id for row in find_holders(edit.connection, identity_claim, _as_claimed(values), limit=most + 1)}
         frontier |= _records_of(edit.connection, {view.ci_id for view in views.values() if view.ci_id is not None})
         frontier |= {each for pair in constraints for each in (pair.left_record_id, pair.right_record_id)}
         frontier -= found.claims.keys()
@@ -80,21 +82,35 @@ def _close(edit: Edit, found: _Closure, record_ids: Collection[int]) -> None:
 
 def _sort_quarantined(edit: Edit, found: _Closure, new: Mapping[int, tuple[Claim, ...]]) -> None:
     """Which quarantined values can be judged again, because all their holders can be looked at, and which have too many."""
-    keys = find_quarantined(edit.connection, (claim for each in new.values() for claim in each)) - found.quarantined - found.doubtful
-    held = count_holders(edit.connection, keys)
-    crowded = {key for key in keys if held.get(key, 0) > DOUBTED_HOLDERS}
+    known = found.quarantined.keys() | found.doubtful
+    stored = find_quarantined(edit.connection, (claim for each in new.values() for claim in each if claim.key not in known))
+    held = count_holders(edit.connection, stored)
+    crowded = {key: since for key, since in stored.items() if held.get(key, 0) > DOUBTED_HOLDERS}
     found.quarantined |= crowded
-    found.doubtful |= keys - crowded
+    found.doubtful |= stored.keys() - crowded.keys()
 
 
-def _usable_values(edit: Edit, claims: Mapping[int, tuple[Claim, ...]], crowded: Collection[ClaimKey] = ()) -> set[tuple[str, str]]:
-    kinds = edit.context.key_kinds
+def _sort_corroborating(edit: Edit, found: _Closure, new: Mapping[int, tuple[Claim, ...]]) -> None:
+    """What only corroborates is followed as long as few hold it: copies of one image are no neighbours."""
+    kinds = edit.context.closing_kinds - edit.context.key_kinds
+    values = {(claim.kind, claim.value) for each in new.values() for claim in each if claim.kind in kinds and claim.state in _USABLE}
+    found.crowded |= {value for value, count in count_claims(edit.connection, values).items() if count > DOUBTED_HOLDERS}
+
+
+def _usable_values(edit: Edit, claims: Mapping[int, tuple[Claim, ...]], found: _Closure) -> set[tuple[str, str]]:
+    """What these records share with others: kind and value, a permanent address as the address that it is."""
+    kinds = edit.context.closing_kinds
     return {
-        (claim.kind, claim.value)
+        ("mac" if claim.kind == "permanent_mac" else claim.kind, claim.value)
         for each in claims.values()
         for claim in each
-        if claim.kind in kinds and claim.state in _USABLE and claim.key not in crowded
+        if claim.kind in kinds and claim.state in _USABLE and claim.key not in found.quarantined and (claim.kind, claim.value) not in found.crowded
     }
+
+
+def _as_claimed(values: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """The values under every kind that claims them."""
+    return {pair for kind, value in values for pair in ((kind, value), ("permanent_mac", value) if kind == "mac" else (kind, value))}
 
 
 def _records_of(connection: Connection, ci_ids: Collection[str]) -> set[int]:
@@ -125,6 +141,7 @@ def load_views(edit: Edit, claims: Mapping[int, tuple[Claim, ...]]) -> dict[int,
             source_record.c.ci_id,
             source_record.c.link_made_by,
             source_record.c.is_absent,
+            source_record.c.missed_since,
             source.c.state,
             section.c.confirmed_at,
             section.c.interval_seconds,
@@ -145,15 +162,21 @@ def _view(edit: Edit, row: Any, key: Any, claims: tuple[Claim, ...]) -> RecordVi
         ci_class=row.ci_class,
         claims=tuple(trusted(claim) for claim in claims),
         vendor=vendor_of(edit.contents[bytes(row.content_hash)]["attributes"]),
-        is_live=row.closed_at is None and not row.is_absent and edit.now - confirmed_at <= fresh_ms,
         is_revoked=row.state in ("revoked", "replaced"),
         is_closed=row.closed_at is not None,
         first_seen_at=row.first_seen_at,
         observed_at=row.observed_at,
         confirmed_at=row.closed_at if row.closed_at is not None else confirmed_at,
+        live_until=_live_until(row, confirmed_at + fresh_ms),
         ci_id=row.ci_id,
         linked_by="person" if (row.link_made_by or "engine") != "engine" else "engine",
     )
+
+
+def _live_until(row: Any, fresh_until: int) -> int:
+    """Until when a record's word counts: until it is closed or missed, else while its section is fresh."""
+    ends = [each for each in (row.closed_at, row.missed_since if row.is_absent else None) if each is not None]
+    return min(ends, default=fresh_until)
 
 
 def trusted(claim: Claim) -> Claim:
@@ -206,7 +229,7 @@ def _components(edit: Edit, found: _Closure) -> list[set[int]]:
     """Records tied by a shared value, by their CI, by a CI's recorded side or by a person's word."""
     tied: dict[object, list[int]] = {}
     for record_id, view in found.views.items():
-        for value in _usable_values(edit, {record_id: view.claims}, found.quarantined):
+        for value in _usable_values(edit, {record_id: view.claims}, found):
             tied.setdefault(value, []).append(record_id)
         if view.ci_id is not None:
             tied.setdefault(view.ci_id, []).append(record_id)
@@ -245,7 +268,7 @@ def _neighbourhood(group: set[int], found: _Closure) -> Neighbourhood:
         records=records,
         cis=tuple(cis),
         constraints=tuple(each for each in found.constraints if {each.left_record_id, each.right_record_id} <= group),
-        quarantined=tuple(sorted(key for key in found.quarantined if (key[0], key[2]) in values)),
+        quarantined={key: since for key, since in sorted(found.quarantined.items()) if (key[0], key[2]) in values},
         doubtful=tuple(sorted(key for key in found.doubtful if (key[0], key[2]) in values)),
         bystanders=near,
         is_truncated=found.is_truncated,

@@ -46,3 +46,5 @@ _KINDS = (
 )
 IDENTIFIER_KINDS = {kind.name: kind for kind in _KINDS}
 NAME_KINDS = ("fqdn", "hostname", "sysname")
+# Kinds of which one value should be one machine's alone; a value that several live ones hold is learned to be none.
+UNIQUE_KINDS = frozenset(IDENTIFIER_KINDS) - {*NAME_KINDS, "ip", "asset_tag"}

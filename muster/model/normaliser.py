@@ -76,6 +76,15 @@ def normalise_mac(text: str) -> str | None:
     return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
 
 
+def is_local_mac(mac: str) -> bool:
+    """Whether a normalised address is locally administered (IEEE 802: bit 1 of the first octet): made up, so unique only by luck.
+
+    >>> is_local_mac("52:54:00:12:34:56"), is_local_mac("00:1b:21:00:00:01")
+    (True, False)
+    """
+    return bool(int(mac[:2], 16) & 2)
+
+
 def normalise_uuid(text: str) -> str:
     """The smaller of the UUID and its form with the first three fields byte-swapped; another text in lower case.
 

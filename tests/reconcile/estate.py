@@ -14,14 +14,14 @@ import msgspec
 from collector.reconcile.absence import KnownRef, SectionWord, Witness, is_mass_loss, judge_presence, judge_section
 from collector.reconcile.authorise import PolicySet, decide_policy
 from collector.reconcile.case import StoredCase, advance_cases
-from collector.reconcile.claim import claims_changed, claims_of, recorded_claims, succeed, vendor_of
+from collector.reconcile.claim import claims_changed, claims_of, recorded_claims, split_claims, succeed, vendor_of
 from collector.reconcile.compare import Subject, compare, value_token
 from collector.reconcile.decide import RECORDED, Content, Verdict, accept, ignore, reject, undo
 from collector.reconcile.dependent import DependentKey, OwnedKey, dependent_keys, is_exchanged, match_dependent
 from collector.reconcile.difference import DifferenceChange, DifferenceSeed, StoredDifference
 from collector.reconcile.fact import Merged, Observation, Pin, RecordedChange
 from collector.reconcile.identify import partition
-from collector.reconcile.ladder import key_kinds, suggesting_kinds
+from collector.reconcile.ladder import closing_kinds, suggesting_kinds
 from collector.reconcile.lifecycle import ACTIVE_STATES, advance
 from collector.reconcile.merge import merge
 from collector.reconcile.native import match_native
@@ -188,10 +188,14 @@ class Estate:
         candidates = [self.view(r) for r in self.records.values() if r.view.source == key and r.view.ref == each.ref]
         match = match_native(candidates, incoming, CATALOGUE, self.settings) if candidates else None
         for gone in match.close_ids if match is not None else ():
-            self._change(gone, is_closed=True)
+            self._change(gone, is_closed=True, confirmed_at=at)
         if match is not None and match.record_id is not None:
             record = self.records[match.record_id]
-            changed = claims_changed(record.view.claims, claims) or record.view.is_closed or record.view.ci_class != each.ci_class
+            if match.split_at is not None:
+                self._split_off(record, since=match.split_at, at=at)
+            state = self.sections.get((key.text, section))
+            has_returned = state is None or at > state.confirmed_at + self.settings.fresh_for_ms(state.interval_seconds)
+            changed = claims_changed(record.view.claims, claims) or record.view.is_closed or record.view.ci_class != each.ci_class or has_returned
             after = succeed(record.view.claims, claims, at)
             self._change(
                 record.view.id, claims=after, ci_class=each.ci_class, vendor=incoming.vendor, observed_at=at, confirmed_at=at, is_closed=False
@@ -202,8 +206,12 @@ class Estate:
             changed = True
         if changed:
             self.reconcile(record.view.id)
-        if match is not None and match.case is not None:
-            self._apply_cases([match.case], ())
+
+    def _split_off(self, record: Record, *, since: int, at: int) -> None:
+        own, foreign = split_claims(record.view.claims, since)
+        self._change(record.view.id, claims=own)
+        view = msgspec.structs.replace(record.view, id=self._id(), claims=foreign, first_seen_at=since, confirmed_at=at, is_closed=True, ci_id=None)
+        self._add(Record(view, record.section, record.item, depth=record.depth, changed_at=since))
 
     def _take_dependent(self, key: SourceKey, section: str, each: Item, at: int, depth: int) -> Record:
         """The record of a part; without a known owner it waits."""
@@ -248,8 +256,9 @@ class Estate:
 
     def view(self, record: Record) -> RecordView:
         state = self.sections.get((record.view.source.text, record.section))
-        is_live = state is None or self.now - record.view.confirmed_at <= self.settings.fresh_for_ms(state.interval_seconds)
-        return msgspec.structs.replace(record.view, is_live=is_live and not record.view.is_closed)
+        fresh_ms = self.settings.fresh_for_ms(state.interval_seconds if state is not None else 600)
+        ended = record.view.is_closed or record.is_absent
+        return msgspec.structs.replace(record.view, live_until=record.view.confirmed_at + (0 if ended else fresh_ms))
 
     def known_ci(self, ci: Ci) -> KnownCi:
         return KnownCi(
@@ -260,7 +269,7 @@ class Estate:
 
     def neighbourhood(self, record_id: int) -> Neighbourhood:
         independent = [r for r in self.records.values() if not CATALOGUE[r.view.ci_class].is_dependent]
-        strong, weak = key_kinds(CATALOGUE), suggesting_kinds(CATALOGUE)
+        strong, weak = closing_kinds(CATALOGUE), suggesting_kinds(CATALOGUE)
         inside, waiting = {record_id}, [record_id]
         linked = {(c.left_record_id, c.right_record_id) for c in self.constraints}
         while waiting:
@@ -285,13 +294,13 @@ class Estate:
 
     def _share(self, left: Record, right: Record, kinds: Iterable[str]) -> bool:
         def keys(record: Record) -> set[tuple[str, str]]:
-            return {(c.kind, c.value) for c in record.view.claims if c.kind in kinds and c.state != "junk"}
+            return {(c.kind.removeprefix("permanent_"), c.value) for c in record.view.claims if c.kind in kinds and c.state != "junk"}
 
         return bool(keys(left) & keys(right))
 
     def reconcile(self, record_id: int) -> Partition:
         neighbourhood = self.neighbourhood(record_id)
-        result = partition(neighbourhood, CATALOGUE, self.settings, self.now)
+        result = partition(neighbourhood, CATALOGUE, self.settings)
         ids: list[str] = []
         for part in result.parts:
             ci_id = part.ci_id or self._create(part.ci_class, None)

@@ -90,8 +90,8 @@ def test_the_same_report_again_changes_nothing(reports: list[tuple[str, str, Any
 @given(estates())
 def test_no_automatic_link_crosses_a_veto(reports: list[tuple[str, str, Any, int]]) -> None:
     estate = run(reports)
-    rules = VetoRules(estate.settings, estate.now, frozenset())
-    nodes = {r.view.id: record_node(r.view.id, estate.view(r), CATALOGUE, ()) for r in estate.records.values()}
+    rules = VetoRules(estate.settings, frozenset())
+    nodes = {r.view.id: record_node(r.view.id, estate.view(r), CATALOGUE, {}) for r in estate.records.values()}
     for left, right in combinations(nodes, 2):
         if estate.records[left].view.ci_id == estate.records[right].view.ci_id:
             one, other = nodes[left], nodes[right]
@@ -111,7 +111,7 @@ def test_each_record_is_in_exactly_one_part(reports: list[tuple[str, str, Any, i
     estate = run(reports)
     for record_id in estate.records:
         neighbourhood = estate.neighbourhood(record_id)
-        parts = partition(neighbourhood, CATALOGUE, estate.settings, estate.now).parts
+        parts = partition(neighbourhood, CATALOGUE, estate.settings).parts
         placed = [each for part in parts for each in part.record_ids]
         assert sorted(placed) == sorted(record.id for record in neighbourhood.records)
 
