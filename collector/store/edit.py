@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, insert
 
 from collector.reconcile.authorise import PolicySet
-from collector.reconcile.ladder import key_kinds, suggesting_kinds
+from collector.reconcile.ladder import closing_kinds, key_kinds, suggesting_kinds
 from collector.reconcile.record import SourceKey
 from collector.reconcile.settings import Settings
 from collector.store.ci import next_number
@@ -40,6 +40,10 @@ class Context:
     @property
     def key_kinds(self) -> frozenset[str]:
         return self.catalogue.derive(key_kinds)
+
+    @property
+    def closing_kinds(self) -> frozenset[str]:
+        return self.catalogue.derive(closing_kinds)
 
     @property
     def suggesting_kinds(self) -> frozenset[str]:
