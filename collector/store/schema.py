@@ -756,3 +756,80 @@ collector_liveness = Table(
     Column("is_clean_stop", Boolean, nullable=False, server_default=text("false")),
     Column("load", Float),
 )
+
+# --- what the CMDB is held to ----------------------------------------------------------------------------------------
+health_day = Table(
+    "health_day",
+    metadata,  # the figures of CMDB health as last measured on each day (UTC), for the trend
+    Column("day", BigInteger, primary_key=True),  # its first millisecond
+    Column("body", LargeBinary, nullable=False),  # MessagePack of HealthDay
+)
+verification = Table(
+    "verification",
+    metadata,  # a planned comparison of the record with reality, and its result
+    Column("id", UuidText, primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("title", Text, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("method", Text, nullable=False),  # automatic | manual
+    Column("sample_size", Integer),  # NULL: all in scope
+    Column("seed", Text, nullable=False),  # with it anybody draws the same sample again
+    Column("is_stratified", Boolean, nullable=False),
+    Column("responsible", Text, nullable=False),
+    Column("planned_at", BigInteger, nullable=False),
+    Column("every_months", Integer),  # NULL: once
+    Column("due_days", Integer, nullable=False),  # of findings
+    Column("state", Text, nullable=False),  # planned | running | measured | signed | cancelled
+    Column("planned_by", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("started_by", Text),
+    Column("measured_at", BigInteger),
+    Column("measured_by", LargeBinary),  # MessagePack list: everybody who measured
+    Column("signed_at", BigInteger),
+    Column("signed_by", Text),
+    Column("note", Text, nullable=False, server_default=""),  # of whoever signed or cancelled it
+    Column("population", LargeBinary),  # compressed MessagePack {class: [number, ...]}, as drawn from
+    Column("result", LargeBinary),  # MessagePack of Agreement
+    Column("digest", LargeBinary),  # SHA-256 of what was signed
+    Column("version", BigInteger, nullable=False, server_default="1"),
+    Index(None, "state", "planned_at"),
+)
+verification_item = Table(
+    "verification_item",
+    metadata,  # one CI of the sample
+    Column("verification_id", UuidText, ForeignKey("verification.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("ci_id", UuidText, ForeignKey("ci.id"), nullable=False),
+    Column("ci_number", BigInteger, nullable=False),
+    Column("ci_class", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("answer", Text, nullable=False),  # open | equal | differs | not_found
+    Column("values", LargeBinary, nullable=False),  # MessagePack list of [attribute, recorded, observed, answer]
+    Column("answered_at", BigInteger),
+    Column("answered_by", Text),
+    Column("note", Text, nullable=False, server_default=""),
+    UniqueConstraint("verification_id", "ci_id"),
+    sqlite_with_rowid=False,
+)
+finding = Table(
+    "finding",
+    metadata,  # a disagreement that a verification found, until somebody has corrected it
+    Column("id", UuidText, primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("verification_id", UuidText, ForeignKey("verification.id"), nullable=False),
+    Column("ci_id", UuidText, ForeignKey("ci.id"), nullable=False),
+    Column("attribute", Text, nullable=False),  # "": the CI itself was not found
+    Column("recorded", LargeBinary),
+    Column("observed", LargeBinary),
+    Column("owner", Text, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("action", Text, nullable=False, server_default=""),
+    Column("state", Text, nullable=False),  # open | closed
+    Column("created_at", BigInteger, nullable=False),
+    Column("closed_at", BigInteger),
+    Column("closed_by", Text),
+    Column("version", BigInteger, nullable=False, server_default="1"),
+    Index(None, "state", "due_at"),
+    Index(None, "verification_id"),
+)
