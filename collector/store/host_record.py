@@ -63,6 +63,7 @@ def _take_one(edit: Edit, delivery: Delivery, work: Inventory, taken: TakenItem,
     closed = [each for each in known.candidates if each.id in close_ids]
     for each in closed:
         each.closed_at = at
+        work.to_identify.add(each.id)
         work.touch(each)
         work.replaced.add(each.ref)
     update_records(edit.connection, closed, ["closed_at"])

@@ -205,13 +205,15 @@ class Estate:
             record = self._add(Record(msgspec.structs.replace(incoming, id=self._id()), section, each, depth=depth, changed_at=at))
             changed = True
         if changed:
-            self.reconcile(record.view.id)
+            for each in (*(match.close_ids if match is not None else ()), record.view.id):
+                self.reconcile(each)
 
     def _split_off(self, record: Record, *, since: int, at: int) -> None:
         own, foreign = split_claims(record.view.claims, since)
         self._change(record.view.id, claims=own)
         view = msgspec.structs.replace(record.view, id=self._id(), claims=foreign, first_seen_at=since, confirmed_at=at, is_closed=True, ci_id=None)
         self._add(Record(view, record.section, record.item, depth=record.depth, changed_at=since))
+        self.reconcile(view.id)
 
     def _take_dependent(self, key: SourceKey, section: str, each: Item, at: int, depth: int) -> Record:
         """The record of a part; without a known owner it waits."""
