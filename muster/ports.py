@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
 from muster.model.state import CaseKind, CaseState, DifferenceKind, DifferenceState, IncidentState, Lifecycle, Presence, State
+
+if TYPE_CHECKING:
+    from muster.cmdb_health import CmdbHealth
 
 LocalisedText = dict[str, str]  # language tag → text; "en" is always there
 
@@ -146,6 +149,9 @@ class RelationView(Struct, frozen=True):
     claim: dict[str, Any] = {}
     own: CiRef | None = None  # the part of the CI that has it; None: the CI itself
     other_owner: CiRef | None = None  # of a part at the other end
+    is_fresh: bool = True  # some source that is heard still says so
+    is_suggestion: bool = False  # inferred, and neither seen often enough nor accepted
+    is_disputed: bool = False  # a port that several links claim
 
 
 class HistoryEntry(Struct, frozen=True):
@@ -163,6 +169,7 @@ class HistoryEntry(Struct, frozen=True):
     source: SourceRef | None
     actor: str | None = None
     ci: CiRef | None = None
+    valid_to: int | None = None  # when another value took over, as known now; None: it still holds
 
 
 class CheckView(Struct, frozen=True):
@@ -390,7 +397,10 @@ class SeriesView(Struct, frozen=True):
 
 
 class CiAsAt(Struct, frozen=True):
-    """A CI as it was at an instant, by what was known at another. Attributes without a value are missing."""
+    """A CI as it was at an instant, by what was known at another. Attributes without a value are missing.
+
+    `ci`: named and classed as then; `asked_for`: the CI of the key, where it was believed to be `ci`. `contents`: class to number.
+    """
 
     ci: CiRef
     at: int
@@ -400,6 +410,93 @@ class CiAsAt(Struct, frozen=True):
     recorded: dict[str, Any]
     presence: str
     lifecycle: str
+    asked_for: CiRef | None = None
+    owner: CiRef | None = None
+    zone: str = ""
+    is_recorded: bool = False
+    recorded_class: str | None = None
+    began_at: int | None = None
+    tags: dict[str, str] = {}
+    contents: dict[str, int] = {}
+    identifiers: list[IdentifierView] = []
+    relations: list[RelationView] = []
+
+
+class ValueChange(Struct, frozen=True):
+    """One value at two moments; None: none. `layer`: observed, recorded, tag or identity (class, name, owner, lifecycle, presence)."""
+
+    layer: str
+    attribute: str
+    old: Any
+    new: Any
+
+
+class RelationChange(Struct, frozen=True):
+    """A relation that is only at one of two moments. `change`: added | removed."""
+
+    change: str
+    type: str
+    direction: str
+    other: CiRef | None
+    qualifier: str
+    side: str
+
+
+class CiComparison(Struct, frozen=True):
+    """What became of one CI between two moments. `change`: added | removed | changed | unchanged."""
+
+    ci: CiRef
+    change: str
+    values: list[ValueChange] = []
+    relations: list[RelationChange] = []
+
+
+class BaselineView(Struct, frozen=True):
+    """A name for a time and a scope. `digest`: SHA-256 of the content in hexadecimal; instants in ms UTC."""
+
+    id: str
+    name: str
+    query: str
+    with_contents: bool
+    at: int
+    known_at: int
+    reason: str
+    owner: str
+    taken_by: str
+    taken_at: int
+    ci_count: int
+    digest: str
+    decision_id: str
+
+
+class BaselineCi(Struct, frozen=True, rename={"ci_class": "class"}):
+    """One CI of a baseline, as it was then; what its digest is made of."""
+
+    id: str
+    number: int
+    ci_class: str
+    name: str
+    zone: str
+    owner_id: str | None
+    lifecycle: str
+    is_absent: bool
+    is_recorded: bool
+    recorded_class: str | None
+    effective: dict[str, Any]
+    recorded: dict[str, Any]
+    tags: dict[str, str]
+    relations: list[list[str]]  # [type, other CI's id, qualifier, side, out | in]
+
+
+class BaselineCheck(Struct, frozen=True):
+    """A baseline computed anew from the history. `faults`: blocks of numbers (first, last) whose content is not what was taken."""
+
+    name: str
+    is_intact: bool
+    digest: str
+    recomputed: str
+    ci_count: int
+    faults: list[tuple[int, int]] = []
 
 
 class TokenView(Struct, frozen=True):
@@ -524,3 +621,5 @@ class CmdbReader(Protocol):
     def iterate_cis(self, query: str) -> Iterator[CiSummary]: ...
 
     def list_services(self) -> list[ServiceView]: ...
+
+    def cmdb_health(self) -> CmdbHealth: ...

@@ -15,13 +15,17 @@ from muster.model.state import Presence, SectionStatus
 
 
 class KnownRef(Struct, frozen=True):
-    """An item that this source has reported in this section. `missed_since`: observed_at of the first report without it."""
+    """An item that this source has reported in this section. `missed_since`: observed_at of the first report without it.
+
+    `is_volatile`: of a class that comes and goes by nature, or known to be elsewhere now, so that its going is no loss for the brake.
+    """
 
     ref: str
     misses: int = 0
     missed_since: int | None = None
     is_absent: bool = False
     depth: int = 0
+    is_volatile: bool = False
 
 
 class SectionWord(Struct, frozen=True):
@@ -67,9 +71,7 @@ def judge_section(known: Sequence[KnownRef], present: Collection[str], word: Sec
     subject = [each for each in known if each.depth <= word.depth]
     standing = [each for each in subject if not each.is_absent]
     missing = [each for each in standing if each.ref not in there]
-    # What was missed before has been counted; only a fresh loss of many at once is a brake.
-    lost_now = [each for each in missing if each.misses == 0]
-    if not word.is_released and is_mass_loss(len(lost_now if not word.is_held else missing), len(standing), len(there), settings):
+    if not word.is_released and _is_braked(standing, missing, len(there), settings, is_held=word.is_held):
         return SectionJudgement(is_held=True, returned=returned, case=_mass_loss(word, missing, len(standing)))
     missed = tuple(
         KnownRef(each.ref, each.misses + 1, each.missed_since if each.missed_since is not None else word.observed_at, depth=each.depth)
@@ -84,11 +86,18 @@ def judge_section(known: Sequence[KnownRef], present: Collection[str], word: Sec
     )
 
 
+def _is_braked(standing: Sequence[KnownRef], missing: Sequence[KnownRef], present: int, settings: Settings, *, is_held: bool) -> bool:
+    """What was missed before has been counted; only a fresh loss is a brake. What comes and goes by nature is none."""
+    lasting = [each for each in standing if not each.is_volatile]
+    lost = [each for each in missing if not each.is_volatile and (is_held or each.misses == 0)]
+    return is_mass_loss(len(lost), len(lasting), present, settings)
+
+
 def is_mass_loss(lost: int, standing: int, present: int, settings: Settings) -> bool:
-    """Whether so many items went at once that the section, not the world, is suspected: over the ratio and the number, or all of several."""
-    if lost < settings.mass_loss_min_items:
+    """Whether so much went at once that the section, not the world, is suspected: over the ratio and the number, or all that there was."""
+    if lost == 0:
         return False
-    return present == 0 or lost > settings.mass_loss_ratio * standing
+    return (present == 0 and lost == standing) or (lost >= settings.mass_loss_min_items and lost > settings.mass_loss_ratio * standing)
 
 
 def is_absent(misses: int, missed_since: int | None, at: int, settings: Settings) -> bool:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from collector.reconcile.change import ApprovedChange
 from collector.reconcile.comparator import change_ratio
 from collector.reconcile.difference import DifferenceSeed
 from muster.errors import ConfigurationError
@@ -35,61 +36,131 @@ class Condition(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     until_at: int | None = None
 
 
+Action = Literal["accept", "accept_in_change", "initial_discovery", "ignore", "review"]
+APPROVED_CHANGE = "approved_change"  # the policy that stands behind all others
+
+
 class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One policy. `ignore_for_seconds`: how long, for `ignore`. `review` stops the search: a person decides."""
+    """One policy. `accept_in_change`: only what an approved change expects. `initial_discovery`: new CIs, while its window lasts.
+
+    `ignore_for_seconds`, `ignore_until_at`: how long, for `ignore`. `review` stops the search: a person decides.
+    """
 
     id: str
-    action: Literal["accept", "ignore", "review"]
+    action: Action
     when: Condition = Condition()
     reason: str = ""
     ignore_for_seconds: Annotated[int, Meta(ge=1)] | None = None
+    ignore_until_at: int | None = None
+
+
+class Requirement(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a person's decision needs where the condition holds: a reason, and a second person who confirms it."""
+
+    id: str
+    when: Condition = Condition()
+    reason: bool = False
+    second_person: bool = False
 
 
 class PolicyVerdict(Struct, frozen=True):
-    """What a policy decides, made by `policy:<id>`."""
+    """What a policy decides, made by `policy:<id>`. `change_id`: the approved change on which it rests."""
 
     policy_id: str
     action: Literal["accept", "ignore"]
     reason: str
     ignore_until: int | None = None
+    change_id: str | None = None
 
 
 class PolicySet:
-    """Policies in order, their queries parsed once. Raises ConfigurationError for a doubled id or a query that is none."""
+    """Policies in order, and requirements; their queries parsed once.
 
-    def __init__(self, policies: Sequence[Policy]) -> None:
+    Raises ConfigurationError for a doubled id, a query that is none, or a policy that would ignore, or let in, for ever.
+    """
+
+    def __init__(self, policies: Sequence[Policy], requirements: Sequence[Requirement] = ()) -> None:
         self.policies = tuple(policies)
+        self.requirements = tuple(requirements)
         self._queries: dict[str, Query] = {}
-        for policy in policies:
-            if policy.id in self._queries:
-                raise ConfigurationError(f"policy {policy.id!r} is there twice; give each its own id")
+        rules: list[Policy | Requirement] = [*self.policies, *self.requirements]
+        for each in rules:
+            if each.id in self._queries:
+                raise ConfigurationError(f"policy {each.id!r} is there twice; give each its own id")
             try:
-                self._queries[policy.id] = parse_query(policy.when.query)
+                self._queries[each.id] = parse_query(each.when.query)
             except ValueError as error:
-                raise ConfigurationError(f"policy {policy.id!r}: {error}") from None
-            if policy.action == "ignore" and policy.ignore_for_seconds is None:
-                raise ConfigurationError(f"policy {policy.id!r}: ignore needs ignore_for_seconds; nothing is ignored for ever by a rule")
+                raise ConfigurationError(f"policy {each.id!r}: {error}") from None
+        for policy in self.policies:
+            if policy.action == "ignore" and policy.ignore_for_seconds is None and policy.ignore_until_at is None:
+                raise ConfigurationError(f"policy {policy.id!r}: ignore needs for or until; nothing is ignored for ever by a rule")
+            if policy.action == "initial_discovery" and policy.when.until_at is None:
+                raise ConfigurationError(f"policy {policy.id!r}: initial_discovery needs when.until; a scope is discovered once")
 
-    def query(self, policy: Policy) -> Query:
+    def query(self, policy: Policy | Requirement) -> Query:
         return self._queries[policy.id]
 
+    def joined(self, other: PolicySet) -> PolicySet:
+        """These, then the others. Raises ConfigurationError for an id that both have."""
+        return PolicySet((*self.policies, *other.policies), (*self.requirements, *other.requirements))
 
-def decide_policy(policies: PolicySet, seed: DifferenceSeed, facts: Mapping[str, Any], now: int) -> PolicyVerdict | None:
-    """The first policy that holds for a difference, or None: a person decides.
 
-    `facts` of the CI as `muster.model.query.matches` takes them; `class` and `zone` must be there. Pinned and held differences are
-    never decided by a policy.
+def decide_policy(
+    policies: PolicySet, seed: DifferenceSeed, facts: Mapping[str, Any], now: int, change: ApprovedChange | None = None
+) -> PolicyVerdict | None:
+    """The first policy that holds for a difference, or None: a person decides. Behind all stands: what an approved change expects is accepted.
+
+    `facts` of the CI as `muster.model.query.matches` takes them; `class` and `zone` must be there. `change`: the approved one that
+    expects the difference. Pinned and held differences are never decided by a policy.
     """
     if seed.is_pinned or seed.is_held:
         return None
     for policy in policies.policies:
-        if not _holds(policy.when, seed, facts, now) or not matches(policies.query(policy), facts, now):
+        if not _applies(policy, seed, change, now) or not holds(policies, policy, seed, facts, now=now):
             continue
         if policy.action == "review":
             return None
-        until = now + policy.ignore_for_seconds * 1000 if policy.ignore_for_seconds is not None else None
-        return PolicyVerdict(policy.id, policy.action, policy.reason, until)
-    return None
+        if policy.action == "ignore":
+            return PolicyVerdict(policy.id, "ignore", policy.reason, _until(policy, now))
+        return _accept(policy.id, policy.reason, change)
+    return None if change is None else _accept(APPROVED_CHANGE, "", change)
+
+
+def _applies(policy: Policy, seed: DifferenceSeed, change: ApprovedChange | None, now: int) -> bool:
+    """What the policy's action asks beside its condition."""
+    match policy.action:
+        case "accept_in_change":
+            return change is not None
+        case "initial_discovery":
+            return seed.kind == "new_ci"
+        case "ignore":
+            return policy.ignore_until_at is None or now < policy.ignore_until_at
+        case _:
+            return True
+
+
+def _accept(policy_id: str, reason: str, change: ApprovedChange | None) -> PolicyVerdict:
+    if change is None:
+        return PolicyVerdict(policy_id, "accept", reason)
+    evidence = f"{change.id}, approved by {change.approved_by}"
+    return PolicyVerdict(policy_id, "accept", f"{reason} ({evidence})" if reason else evidence, change_id=change.id)
+
+
+def _until(policy: Policy, now: int) -> int | None:
+    instants = [policy.ignore_until_at] if policy.ignore_until_at is not None else []
+    if policy.ignore_for_seconds is not None:
+        instants.append(now + policy.ignore_for_seconds * 1000)
+    return min(instants, default=None)
+
+
+def find_requirements(policies: PolicySet, seed: DifferenceSeed, facts: Mapping[str, Any], now: int) -> list[Requirement]:
+    """What a person's decision on this difference needs, in the order of the files."""
+    return [each for each in policies.requirements if holds(policies, each, seed, facts, now=now)]
+
+
+def holds(policies: PolicySet, rule: Policy | Requirement, seed: DifferenceSeed, facts: Mapping[str, Any], *, now: int) -> bool:
+    """Whether the condition of a rule of the set is met."""
+    return _holds(rule.when, seed, facts, now) and matches(policies.query(rule), facts, now)
 
 
 def _holds(when: Condition, seed: DifferenceSeed, facts: Mapping[str, Any], now: int) -> bool:

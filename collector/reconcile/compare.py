@@ -19,7 +19,7 @@ from collector.reconcile.difference import DifferenceSeed
 from collector.reconcile.fact import EffectiveValue, Merged
 from collector.reconcile.record import SourceKey
 from muster.model.ci_class import CiClass
-from muster.model.state import DifferenceKind, Presence
+from muster.model.state import DifferenceKind, Lifecycle, Presence
 
 _IDENTITY_ATTRIBUTES = frozenset({"serial", "mac", "permanent_mac", "board.serial", "chassis.serial"})
 _MINOR_ATTRIBUTES = frozenset({"description", "alias", "time_zone", "bios.version"})
@@ -38,6 +38,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     owner_is_recorded: bool = False
     owner_is_absent: bool = False
     presence: Presence = "seen"
+    lifecycle: Lifecycle = "live"
     recorded_class: str | None = None
     source: SourceKey | None = None  # of new_ci and absent_ci
     criticality: str = ""
@@ -48,13 +49,16 @@ def compare(ci_class: CiClass, merged: Merged, recorded: Mapping[str, Any], subj
     """Seeds in the order of (kind, attribute).
 
     A CI that is not recorded gives at most one `new_ci`: an independent one always, a dependent one only where its owner is
-    recorded and its class is governed. A recorded one that is absent gives `absent_ci` alone.
+    recorded and its class is governed; and what differs from a value that a person holds or held by a pin. A recorded one that is absent
+    gives `absent_ci` alone; what is retired or disposed gives nothing, a case tells that it is back.
     """
-    if not subject.is_recorded:
-        return _new(ci_class, merged, subject)
-    if subject.presence == "absent":
+    if subject.lifecycle in ("retired", "disposed"):
+        return []
+    if subject.is_recorded and subject.presence == "absent":
         return _absent(ci_class, merged, subject)
-    seeds = [_class_changed(ci_class, subject)] if subject.recorded_class not in (None, ci_class.name) else []
+    seeds = [] if subject.is_recorded else _new(ci_class, merged, subject)
+    if subject.is_recorded and subject.recorded_class not in (None, ci_class.name):
+        seeds.append(_class_changed(ci_class, subject))
     for name, value in merged.values.items():
         seed = _attribute(ci_class, name, value, merged, recorded, subject=subject)
         if seed is not None:
@@ -96,15 +100,15 @@ def _attribute(
     ci_class: CiClass, name: str, value: EffectiveValue, merged: Merged, recorded: Mapping[str, Any], *, subject: Subject
 ) -> DifferenceSeed | None:
     attribute = ci_class.attributes.get(name)
-    if attribute is None or attribute.volatile or attribute.mode not in ("governed", "mixed"):
-        return None
     is_pinned = value.rule == "pin"
+    if attribute is None or attribute.volatile or (attribute.mode not in ("governed", "mixed") and not is_pinned):
+        return None
     observed = merged.behind_pins.get(name) if is_pinned else value
     against = value.value if is_pinned else recorded.get(name)
     if observed is None or (not is_pinned and name not in recorded) or same(attribute, against, observed.value):
         return None
     seed = _seed(ci_class, "changed_attribute", subject, attribute=name, recorded=against, observed=observed.value, source=observed.source)
-    return msgspec.structs.replace(seed, is_pinned=is_pinned)
+    return msgspec.structs.replace(seed, is_pinned=is_pinned, is_controlled=attribute.mode == "governed")
 
 
 def _seed(

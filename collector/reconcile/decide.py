@@ -28,6 +28,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     lifecycle: Lifecycle | None = None
     ignore_until: int | None = None
     rejected_values: tuple[Any, ...] = ()
+    change_id: str | None = None  # the change that it is linked to
 
 
 class Content(Struct, frozen=True):
@@ -75,11 +76,7 @@ def accept(difference: StoredDifference, expected_token: str | None, contents: S
                 state="accepted", changes=(RecordedChange(difference.ci_id, "class", difference.recorded, difference.observed, had_old=True),)
             )
         case "new_relation" | "absent_relation":
-            change = RecordedChange(
-                difference.ci_id, difference.attribute, difference.recorded, difference.observed,
-                had_old=difference.recorded is not None, has_new=difference.observed is not None,
-            )  # fmt: skip
-            return Verdict(state="accepted", changes=(change,))
+            return Verdict(state="accepted")  # relations stand in rows of their own
 
 
 def reject(difference: StoredDifference) -> Verdict:
@@ -96,6 +93,12 @@ def ignore(difference: StoredDifference, until: int | None, now: int) -> Verdict
             f"difference {difference.id}: ignoring until {until} ends before it begins; give a later instant", code="ignore-in-the-past"
         )
     return Verdict(state="ignored", ignore_until=until, rejected_values=difference.rejected_values)
+
+
+def link(difference: StoredDifference, change_id: str) -> Verdict:
+    """It belongs to a change, which a person says: no longer unauthorised; whether it is accepted is another decision."""
+    _still_undecided(difference)
+    return Verdict(state=difference.state, ignore_until=difference.ignore_until, rejected_values=difference.rejected_values, change_id=change_id)
 
 
 def undo(changes: Iterable[RecordedChange], current: Mapping[tuple[str, str], Any]) -> tuple[RecordedChange, ...]:

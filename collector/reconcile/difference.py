@@ -25,6 +25,8 @@ class DifferenceSeed(Struct, frozen=True, kw_only=True):
     is_held: bool = False
     group_key: str = ""
     risk: int = 0
+    is_controlled: bool = False  # a governed attribute, of which each move needs an approved change
+    change_id: str | None = None  # the approved change that expects it
 
     @property
     def subject(self) -> SubjectKey:
@@ -57,6 +59,11 @@ class StoredDifference(Struct, frozen=True, kw_only=True):
     trail: tuple[TrailEntry, ...] = ()
     rejected_values: tuple[Any, ...] = ()
     version: int = 1
+    group_key: str = ""
+    change_id: str | None = None
+    is_unauthorised: bool = False
+    flaps: int = 0
+    waiting_id: str | None = None
 
     @property
     def subject(self) -> SubjectKey:

@@ -41,6 +41,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     flapping_window_seconds: Positive = DAY_SECONDS
     trail_limit: Positive = 100
     reopen_within_seconds: NotNegative = DAY_SECONDS
+    burst_at_once: Positive = 5
+    change_grace_seconds: NotNegative = 0
     precedence: tuple[str, ...] = DEFAULT_PRECEDENCE
     precedence_by_attribute: dict[str, tuple[str, ...]] = {}
 

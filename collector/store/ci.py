@@ -31,6 +31,7 @@ class StoredCi(msgspec.Struct, kw_only=True):
     is_provisional: bool = False
     has_decisions: bool = False
     recorded_class: str | None = None
+    recorded_from: int | None = None
     effective_hash: bytes | None = None
     provenance: bytes | None = None
     recorded_hash: bytes | None = None

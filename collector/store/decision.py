@@ -6,6 +6,7 @@ Who, when and why stand in `decision` and in the audit trail, with all that `und
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, select, update
@@ -18,9 +19,12 @@ from collector.store.ci import load_cis
 from collector.store.content import encode, load_contents
 from collector.store.edit import Context, Edit
 from collector.store.identifier import new_id
+from collector.store.imported_row import take_back_import
+from collector.store.past import correct_back, keep_changes
 from collector.store.pin import take_back_pin
 from collector.store.recorded import take_back_tags
-from collector.store.recorded_side import CLASS, SideChange, apply_changes, changes_of, load_family, load_family_contents, recorded_of
+from collector.store.recorded_relation import take_back_relations
+from collector.store.recorded_side import CLASS, SideChange, apply_changes, changes_of, load_families, load_family, recorded_of
 from collector.store.schema import decision, difference
 from collector.store.settle import settle
 from collector.store.stored_difference import load_by_ids
@@ -52,10 +56,11 @@ def accept_differences(connection: Connection, context: Context, choice: Choice,
     edit, made = _begin(connection, context, "accept", actor, reason, now=now)
     chosen = _choose(edit, choice)
     whole = {each.ci_id for each in chosen if each.kind == "new_ci"}
+    families = load_families(edit, whole)
 
     def decide(each: StoredDifference) -> Verdict:
         """A new CI takes its contents with it, but for those that are decided on by themselves."""
-        family = load_family_contents(edit, each.ci_id) if each.kind == "new_ci" else []
+        family = families[each.ci_id] if each.kind == "new_ci" else []
         return accept(each, choice.tokens.get(each.id), [content for content in family if content.ci_id == each.ci_id or content.ci_id not in whole])
 
     return _decide(edit, made, chosen, decide)
@@ -87,13 +92,17 @@ def undo_decision(connection: Connection, context: Context, decision_id: str, *,
         raise NotFoundError(f"no decision {quote(decision_id)}")
     if row.undone_by is not None or row.kind == "undo":
         raise ConflictError(f"decision {decision_id} is taken back already or is itself an undo; decide anew instead", code="already-undone")
+    if row.kind == "baseline":
+        raise ConflictError(f"decision {decision_id} took a baseline, which stays as it is; take another", code="immutable")
     if row.kind in ("merge", "unmerge"):
         return unmerge(connection, context, decision_id, actor=actor, now=now, reason=reason)
     subject = _subject.decode(row.subject)
     edit, made = _begin(connection, context, "undo", actor, reason, now=now)
     sides = _take_back_sides(edit, subject.sides)
-    touched = {each.ci_id for each in sides} | _restore(edit, decision_id, subject.differences)
-    touched |= take_back_identity(edit, subject) | take_back_pin(edit, subject) | take_back_tags(edit, subject)
+    touched = {each.ci_id for each in sides} | _restore(edit, row, subject.differences)
+    touched |= take_back_identity(edit, subject) | take_back_pin(edit, subject) | take_back_tags(edit, subject) | take_back_import(edit, subject)
+    touched |= take_back_relations(edit, made.id, subject.relations)
+    correct_back(edit, row.at)
     save_decision(edit, made, DecisionSubject(sides=tuple(sides)), undoes=decision_id)
     connection.execute(update(decision).where(decision.c.id == decision_id).values(undone_by=made.id))
     whole = {change.ci_id for change in sides if change.before.is_recorded != change.after.is_recorded}
@@ -133,11 +142,11 @@ def _decide(edit: Edit, made: Made, chosen: Iterable[StoredDifference], decide: 
     return made.id
 
 
-def _restore(edit: Edit, decision_id: str, differences: Iterable[DifferenceBefore]) -> set[str]:
+def _restore(edit: Edit, undone: Any, differences: Iterable[DifferenceBefore]) -> set[str]:
     """Differences as they were before the decision, unless something newer is said of them or of their subject."""
     touched: set[str] = set()
     known = {each.id: each for each in differences}
-    rows = edit.connection.execute(select(difference).where(difference.c.id.in_(sorted(known)), difference.c.decision_id == decision_id)).all()
+    rows = edit.connection.execute(select(difference).where(difference.c.id.in_(sorted(known)), difference.c.decision_id == undone.id)).all()
     for row in rows:
         touched.add(row.ci_id)
         before = known[row.id]
@@ -151,9 +160,13 @@ def _restore(edit: Edit, decision_id: str, differences: Iterable[DifferenceBefor
             "ignore_until": before.ignore_until,
             "next_at": before.ignore_until,
             "rejected_values": encode(before.rejected_values) if before.rejected_values else None,
+            "change_id": before.change_id,
+            "is_unauthorised": before.is_unauthorised,
+            "group_key": before.group_key or row.group_key,
             "closed_at": None,
             "version": difference.c.version + 1,
         }
+        keep_changes(edit, [(row.id, row.state, before.state)], valid_from=undone.at, decision_id=before.decision_id)
         edit.connection.execute(update(difference).where(difference.c.id == row.id).values(**values))
     return touched
 

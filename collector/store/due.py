@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, func, select
 
-from collector.store.schema import check_state, difference, pin, section
+from collector.store.schema import change, check_state, difference, pin, relation, section
 
-_DUE = (section.c.stale_at, check_state.c.expires_at, pin.c.expires_at, difference.c.next_at)
+_DUE = (section.c.stale_at, check_state.c.expires_at, pin.c.expires_at, difference.c.next_at, relation.c.expires_at, change.c.due_at)
 
 
 def find_next_due(connection: Connection) -> int | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Literal
 
 from sqlalchemy import Connection, insert
@@ -14,10 +14,12 @@ from collector.reconcile.record import SourceKey
 from collector.reconcile.settings import Settings
 from collector.store.ci import next_number
 from collector.store.content import encode
+from collector.store.item_cache import ItemCache
 from collector.store.schema import history
 from collector.store.service import load_components
 from muster.model.ci_class import CiClass, ClassCatalogue
 from muster.model.junk import JunkFilter, shipped_junk
+from muster.model.relation_type import RelationCatalogue, shipped_relations
 
 CauseKind = Literal["report", "decision", "rule", "operation"]
 Layer = Literal["observed", "recorded", "relation", "presence", "lifecycle", "identity"]
@@ -36,6 +38,13 @@ class Context:
     settings: Settings = field(default_factory=Settings)
     policies: PolicySet = field(default_factory=lambda: PolicySet(()))
     initial_discovery: str | None = None
+    relations: RelationCatalogue = field(default_factory=shipped_relations)
+    policy_cache: dict[int, PolicySet] = field(default_factory=dict, compare=False)  # the stored set last used, by its version
+
+    @property
+    def item_cache(self) -> ItemCache:
+        """Of these classes: with others, items are judged anew."""
+        return self.catalogue.derive(_make_item_cache)
 
     @property
     def key_kinds(self) -> frozenset[str]:
@@ -48,6 +57,10 @@ class Context:
     @property
     def suggesting_kinds(self) -> frozenset[str]:
         return self.catalogue.derive(suggesting_kinds)
+
+
+def _make_item_cache(_catalogue: ClassCatalogue) -> ItemCache:
+    return ItemCache()
 
 
 @dataclass
@@ -81,6 +94,12 @@ class Edit:
         """The readable number of a new CI."""
         self._number = next_number(self.connection) if self._number is None else self._number + 1
         return self._number
+
+    def take_numbers(self, count: int) -> range:
+        """The readable numbers of new CIs."""
+        first = self.take_number()
+        self._number = first + count - 1
+        return range(first, first + count)
 
     def class_of(self, name: str) -> CiClass:
         """The class; one that the files no longer define counts as a device without attributes of its own."""
@@ -117,6 +136,10 @@ class Edit:
         if self._services is None:
             self._services = load_components(self.connection)
         return self._services.get(ci_id, set())
+
+    def gathered(self, layers: Collection[Layer]) -> list[dict[str, Any]]:
+        """The lines of these layers that are not written yet."""
+        return [line for line in self._history if line["layer"] in layers]
 
     def flush(self) -> None:
         """Write the gathered history."""

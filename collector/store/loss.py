@@ -15,10 +15,11 @@ from collector.store.edit import Edit
 from collector.store.inventory import Inventory
 from collector.store.neighbourhood import load_known_cis
 from collector.store.review_case import close_case_of, open_case, open_case_once
-from collector.store.schema import review_case
+from collector.store.schema import ci, review_case
 from collector.store.section_state import StoredSection
 from collector.store.source import StoredSource
 from collector.store.source_record import StoredRecord, load_records, save_observations, update_records
+from collector.store.statement import parts
 
 LISTING_KINDS = frozenset({"import", "hypervisor", "cloud"})
 WHOLE_SOURCE = "*"
@@ -32,7 +33,8 @@ def judge_section_loss(edit: Edit, work: Inventory, source: StoredSource, word: 
     """
     known = [each for each in work.records.values() if each.section == word.name and each.id and each.closed_at is None]
     there = {each.ref for each in known if not each.misses and not each.is_absent} if listed is None else listed
-    refs = [KnownRef(each.ref, each.misses, each.missed_since, each.is_absent) for each in known]
+    volatile = _find_volatile(edit, [each for each in known if each.ref not in there and not each.is_absent])
+    refs = [KnownRef(each.ref, each.misses, each.missed_since, each.is_absent, is_volatile=each.ref in volatile) for each in known]
     judgement = judge_section(refs, there, word, edit.context.settings)
     by_ref = {each.ref: each for each in known}
     _apply(edit, work, by_ref, judgement, word.observed_at)
@@ -41,6 +43,19 @@ def judge_section_loss(edit: Edit, work: Inventory, source: StoredSource, word: 
     if judgement.settles is not None:
         close_case_of(edit, judgement.settles)
     return judgement
+
+
+def _find_volatile(edit: Edit, missing: Sequence[StoredRecord]) -> set[str]:
+    """Refs whose going is no loss: of classes that come and go by nature, and parts that are in another owner by now."""
+    found = {each.ref for each in missing if edit.class_of(each.ci_class).control == "ephemeral"}
+    lasting = [each for each in missing if each.ref not in found and each.owner_record_id is not None and each.ci_id is not None]
+    if not lasting:
+        return found
+    owner_of = {each.id: each.ci_id for each in load_records(edit.connection, {each.owner_record_id or 0 for each in lasting})}
+    now_in: dict[str, str | None] = {}
+    for part in parts(sorted({each.ci_id or "" for each in lasting})):
+        now_in |= {row.id: row.owner_ci_id for row in edit.connection.execute(select(ci.c.id, ci.c.owner_ci_id).where(ci.c.id.in_(part)))}
+    return found | {each.ref for each in lasting if now_in.get(each.ci_id or "") != owner_of.get(each.owner_record_id or 0)}
 
 
 def brake_source(edit: Edit, delivery: Delivery, work: Inventory, states: Sequence[StoredSection]) -> bool:
@@ -95,8 +110,8 @@ def count_missing(work: Inventory, name: str) -> int:
 def note_resurrections(edit: Edit, records: Iterable[StoredRecord], at: int) -> None:
     """A case for each retired or disposed host of which a source reports again; a part that is back is a new one to decide on."""
     seen = {each.ci_id: each.id for each in records if each.ci_id is not None and each.owner_record_id is None and each.owner_ref is None}
-    for ci in load_known_cis(edit, list(seen)).values():
-        seed = resurrection_of(ci, seen[ci.id], at)
+    for known in load_known_cis(edit, list(seen)).values():
+        seed = resurrection_of(known, seen[known.id], at)
         if seed is not None:
             open_case_once(edit, seed)
 

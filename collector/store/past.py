@@ -6,7 +6,7 @@ docs/time.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import ColumnElement, cast, insert, literal, select
@@ -42,18 +42,14 @@ def keep_ends_where(edit: Edit, condition: ColumnElement[bool]) -> None:
     edit.connection.execute(insert(relation_past).from_select(["relation_id", "from_ci_id", "to_ci_id", "known_to"], query))
 
 
-def keep_states(edit: Edit, states: Mapping[str, str], *, valid_from: int | None = None) -> None:
-    """The states that differences get, by id; those that have them already are left out. `valid_from`: of a decision that is taken back
-    the instant at which it was made: as known since, it never was."""
-    for part in parts(sorted(states)):
-        rows = edit.connection.execute(select(difference.c.id, difference.c.state).where(difference.c.id.in_(part))).all()
-        keep_changes(edit, [(row.id, row.state, states[row.id]) for row in rows], valid_from=valid_from)
+def keep_changes(edit: Edit, changes: Iterable[tuple[str, str, str]], *, valid_from: int | None = None, decision_id: str | None = None) -> None:
+    """States that differences get: (difference, before, after); those that have it already are left out.
 
-
-def keep_changes(edit: Edit, changes: Iterable[tuple[str, str, str]], *, valid_from: int | None = None) -> None:
-    """The same where the states before are known: (difference, before, after)."""
-    times = {"valid_from": edit.now if valid_from is None else valid_from, "known_from": edit.now}
-    rows = [{"difference_id": each, "old_state": old, "new_state": new, **times} for each, old, new in changes if old != new]
+    `valid_from`: of a decision that is taken back the instant at which it was made: as known since, it never was. `decision_id`: the
+    one in force afterwards.
+    """
+    shared = {"valid_from": edit.now if valid_from is None else valid_from, "known_from": edit.now, "decision_id": decision_id}
+    rows = [{"difference_id": each, "old_state": old, "new_state": new, **shared} for each, old, new in changes if old != new]
     if rows:
         edit.connection.execute(insert(difference_state), rows)
 

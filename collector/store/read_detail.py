@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
 from collector.reconcile.explain import explain_link, render
 from collector.reconcile.fact import Observation
@@ -15,14 +15,14 @@ from collector.reconcile.record import LinkEvidence, SourceKey
 from collector.store.content import decode, load_contents
 from collector.store.read_ci import find_row, to_summaries
 from collector.store.read_fact import load_facts
+from collector.store.read_relation import load_relations
 from collector.store.read_service import services_by_ci
-from collector.store.reading import Reading, load_refs, load_source_refs
-from collector.store.schema import check_state, ci, identity_claim, relation, section, source, source_record
+from collector.store.reading import Reading, load_source_refs
+from collector.store.schema import check_state, ci, identity_claim, section, source, source_record
 from collector.store.witness import last_seen_at
-from muster.ports import CheckView, CiDetail, CiRef, IdentifierView, LinkView, RelationView, SourceRef
+from muster.ports import CheckView, CiDetail, IdentifierView, LinkView, SourceRef
 
 _evidence = msgspec.msgpack.Decoder(LinkEvidence)
-RELATION_LIMIT = 1_000
 
 
 def load_detail(reading: Reading, key: str) -> CiDetail:
@@ -40,7 +40,7 @@ def load_detail(reading: Reading, key: str) -> CiDetail:
         facts=load_facts(reading, row, observations, sources),
         identifiers=_identifiers(reading, records, sources),
         links=[_link(reading, each, sources[each.source_id]) for each in records],
-        relations=_relations(reading, row.id),
+        relations=load_relations(reading, row.id),
         contents=_contents(reading, row.id),
         checks=_checks(reading, row.id),
         services=services_by_ci(reading).get(row.id, []),
@@ -127,64 +127,6 @@ def _link(reading: Reading, record: Any, named: SourceRef) -> LinkView:
         linked_at=record.linked_at,
         is_fresh=_is_fresh(reading, record),
         is_absent=record.is_absent,
-    )
-
-
-def _relations(reading: Reading, ci_id: str) -> list[RelationView]:
-    """Relations in force, those that several sources witness joined."""
-    touches = or_(relation.c.from_ci_id == ci_id, relation.c.to_ci_id == ci_id)
-    query = select(relation).where(touches, relation.c.valid_to.is_(None)).order_by(relation.c.type, relation.c.id).limit(RELATION_LIMIT)
-    rows = reading.connection.execute(query).all()
-    others = load_refs(reading.connection, (each for row in rows for each in (row.from_ci_id, row.to_ci_id)))
-    sources = load_source_refs(reading.connection, (row.source_id for row in rows))
-    grouped: defaultdict[tuple[Any, ...], list[Any]] = defaultdict(list)
-    for row in rows:
-        is_out = row.from_ci_id == ci_id
-        other = row.to_ci_id if is_out else row.from_ci_id
-        pending = bytes(row.claim_hash) if other is None else b""
-        grouped[row.type, "out" if is_out else "in", other, row.qualifier, row.side, pending].append(row)
-    return [_relation(key, members, others, sources) for key, members in grouped.items()]
-
-
-def load_part_relations(reading: Reading, key: str) -> list[RelationView]:
-    """Relations in force of a CI's parts to what is no part of it, such as its ports' links. Raises NotFoundError."""
-    row = find_row(reading, key)
-    parts_of_it = select(ci.c.id).where(ci.c.owner_ci_id == row.id)
-    touches = or_(relation.c.from_ci_id.in_(parts_of_it), relation.c.to_ci_id.in_(parts_of_it))
-    query = select(relation).where(touches, relation.c.valid_to.is_(None)).order_by(relation.c.type, relation.c.id).limit(RELATION_LIMIT)
-    rows = reading.connection.execute(query).all()
-    ends = {each for found in rows for each in (found.from_ci_id, found.to_ci_id) if each is not None}
-    owner_query = select(ci.c.id, ci.c.owner_ci_id).where(ci.c.id.in_(sorted(ends)))
-    owner_of: dict[str, str | None] = {found.id: found.owner_ci_id for found in reading.connection.execute(owner_query)} if ends else {}
-    refs = load_refs(reading.connection, [*ends, *owner_of.values()])
-    sources = load_source_refs(reading.connection, (found.source_id for found in rows))
-    grouped: defaultdict[tuple[Any, ...], list[Any]] = defaultdict(list)
-    for found in rows:
-        is_out = owner_of.get(found.from_ci_id) == row.id
-        own, other = (found.from_ci_id, found.to_ci_id) if is_out else (found.to_ci_id, found.from_ci_id)
-        if owner_of.get(other or "") == row.id:
-            continue
-        pending = bytes(found.claim_hash) if other is None else b""
-        grouped[own, found.type, "out" if is_out else "in", other, found.qualifier, found.side, pending].append(found)
-    views = []
-    for (own, *word), members in grouped.items():
-        view = _relation(tuple(word), members, refs, sources)
-        views.append(msgspec.structs.replace(view, own=refs.get(own), other_owner=refs.get(owner_of.get(view.other.id if view.other else "") or "")))
-    return views
-
-
-def _relation(key: tuple[Any, ...], rows: Sequence[Any], others: Mapping[str, CiRef], sources: Mapping[int, SourceRef]) -> RelationView:
-    kind, direction, other, qualifier, side, _ = key
-    return RelationView(
-        type=kind,
-        direction=direction,
-        other=others.get(other),
-        qualifier=qualifier,
-        side=side,
-        sources=list({row.source_id: sources[row.source_id] for row in rows if row.source_id in sources}.values()),
-        valid_from=min(row.valid_from for row in rows),
-        valid_to=None,
-        claim=decode(rows[0].claim) if other is None else {},
     )
 
 

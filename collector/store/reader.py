@@ -20,19 +20,21 @@ from collector.store import (
     read_incident,
     read_overview,
     read_pin,
+    read_relation,
     read_series,
     read_service,
     read_source,
 )
 from collector.store.assurance_reader import AssuranceReader
 from collector.store.engine import Database
+from collector.store.explanation_reader import ExplanationReader
+from collector.store.past_reader import PastReader
 from collector.store.reading import Reading
 from muster.clock import Clock
 from muster.model.ci_class import ClassCatalogue
 from muster.ports import (
     AccountView,
     CaseView,
-    CiAsAt,
     CiDetail,
     CiRef,
     CiSummary,
@@ -52,7 +54,7 @@ from muster.ports import (
 DEFAULT_LIMIT = 50
 
 
-class Reader(AssuranceReader):
+class Reader(AssuranceReader, PastReader, ExplanationReader):
     """Reads. Raises NotFoundError for an unknown id, InputError for a query, sort or cursor that is none, UnavailableError.
 
     `refused`: reports refused since the start, by the problem's short name; the database does not hold them.
@@ -110,7 +112,7 @@ class Reader(AssuranceReader):
     def part_relations(self, key: str) -> list[RelationView]:
         """Relations of a CI's parts to what is no part of it, such as the links of its ports."""
         with self._database.connect() as connection:
-            return read_detail.load_part_relations(self._on(connection), key)
+            return read_relation.load_part_relations(self._on(connection), key)
 
     def list_contents(
         self, key: str, ci_class: str, *, query: str = "", cursor: str | None = None, limit: int = DEFAULT_LIMIT, sort: str = "name"
@@ -126,18 +128,14 @@ class Reader(AssuranceReader):
         attribute: str | None = None,
         layer: str | None = None,
         with_contents: bool = False,
+        known_at: int | None = None,
         cursor: str | None = None,
         limit: int = DEFAULT_LIMIT,
     ) -> Page:
-        """HistoryEntry rows, newest first. `with_contents`: also of its dependent CIs."""
+        """HistoryEntry rows, newest first. `with_contents`: also of its dependent CIs; `known_at`: as known then."""
+        wanted = read_history.Chosen(attribute, layer, with_contents, known_at)
         with self._database.connect() as connection:
-            page = (attribute, layer)
-            return read_history.list_history(self._on(connection), key, *page, with_contents=with_contents, cursor=cursor, limit=limit)
-
-    def ci_as_at(self, key: str, at: int, known_at: int | None = None) -> CiAsAt:
-        """A CI as it was at `at`, by what was known at `known_at` (None: by what is known now)."""
-        with self._database.connect() as connection:
-            return read_history.load_as_at(self._on(connection), key, at, known_at)
+            return read_history.list_history(self._on(connection), key, wanted, cursor=cursor, limit=limit)
 
     def recent_changes(self, *, limit: int = DEFAULT_LIMIT) -> list[HistoryEntry]:
         """The last changes of all CIs, newest first."""

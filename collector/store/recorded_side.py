@@ -20,7 +20,7 @@ from collector.store.statement import parts
 from muster.model.state import Lifecycle
 
 CLASS = "class"  # the attribute that stands for the recorded class
-_WRITTEN = ("recorded_hash", "is_recorded", "recorded_class", "lifecycle", "has_decisions", "version", "changed_at", "name")
+_WRITTEN = ("recorded_hash", "is_recorded", "recorded_class", "recorded_from", "lifecycle", "has_decisions", "version", "changed_at", "name")
 _LEVELS = 16
 
 
@@ -60,11 +60,49 @@ def load_family(edit: Edit, ci_id: str) -> list[StoredCi]:
     return found
 
 
+def load_family_ids(edit: Edit, ci_ids: Collection[str]) -> set[str]:
+    """The ids of CIs and of all that they hold."""
+    found, level = set(ci_ids), set(ci_ids)
+    for _ in range(_LEVELS):
+        below: set[str] = set()
+        for part in parts(sorted(level)):
+            below.update(edit.connection.execute(select(ci.c.id).where(ci.c.owner_ci_id.in_(part), ci.c.redirect_to.is_(None))).scalars())
+        level = below - found
+        if not level:
+            break
+        found |= level
+    return found
+
+
 def load_family_contents(edit: Edit, ci_id: str) -> list[Content]:
     """A CI and all that it holds, as an acceptance takes them: those that are gone are left out."""
     family = [each for each in load_family(edit, ci_id) if each.id == ci_id or each.presence != "absent"]
     load_contents(edit.connection, (key for each in family for key in (each.effective_hash, each.recorded_hash)), edit.contents)
     return [Content(each.id, edit.class_of(each.ci_class), _merged(edit, each), recorded_of(edit, each), each.is_recorded) for each in family]
+
+
+def load_families(edit: Edit, ci_ids: Collection[str]) -> dict[str, list[Content]]:
+    """`load_family_contents` of several CIs, none of which is part of another, by their ids."""
+    root = {ci_id: ci_id for ci_id in ci_ids}
+    level = load_cis(edit.connection, ci_ids)
+    members = dict(level)
+    for _ in range(_LEVELS):
+        owner_of: dict[str, str] = {}
+        for part in parts(sorted(level)):
+            query = select(ci.c.id, ci.c.owner_ci_id).where(ci.c.owner_ci_id.in_(part), ci.c.redirect_to.is_(None))
+            owner_of |= {row.id: row.owner_ci_id for row in edit.connection.execute(query)}
+        level = load_cis(edit.connection, owner_of.keys() - root.keys())
+        root |= {ci_id: root[owner_of[ci_id]] for ci_id in level}
+        members |= level
+        if not level:
+            break
+    kept = [each for each in members.values() if each.id in ci_ids or each.presence != "absent"]
+    load_contents(edit.connection, (key for each in kept for key in (each.effective_hash, each.recorded_hash)), edit.contents)
+    found: dict[str, list[Content]] = {ci_id: [] for ci_id in ci_ids}
+    for each in kept:
+        content = Content(each.id, edit.class_of(each.ci_class), _merged(edit, each), recorded_of(edit, each), each.is_recorded)
+        found[root[each.id]].append(content)
+    return found
 
 
 def _merged(edit: Edit, row: StoredCi) -> Merged:
@@ -91,7 +129,8 @@ def apply_changes(edit: Edit, changes: Iterable[RecordedChange], lifecycles: Map
     bodies: dict[bytes, bytes] = {}
     put_on_record = {change.ci_id for each in by_ci.values() for change in each if change.attribute == RECORDED and change.new_value}
     for row in cis.values():
-        is_baseline = row.id in put_on_record
+        # What goes on record for the first time is one line, and none where its owner's tells it.
+        is_baseline = row.id in put_on_record and row.recorded_from is None
         _apply(edit, row, by_ci[row.id], bodies, is_baseline=is_baseline, is_told=not is_baseline or row.owner_ci_id not in put_on_record)
         if row.id in lifecycles and lifecycles[row.id] != row.lifecycle:
             edit.note(row.id, "lifecycle", "", row.lifecycle, lifecycles[row.id])
@@ -110,6 +149,7 @@ def _apply(edit: Edit, row: StoredCi, changes: Collection[RecordedChange], bodie
         new = change.new_value if change.has_new else NO_VALUE
         if change.attribute == RECORDED:
             row.is_recorded = bool(change.new_value)
+            row.recorded_from = edit.now if row.recorded_from is None and row.is_recorded else row.recorded_from
             row.recorded_class = (row.recorded_class or row.ci_class) if row.is_recorded else None
         elif change.attribute == CLASS:
             row.recorded_class = str(change.new_value) if change.has_new else None

@@ -312,6 +312,15 @@ pin = Table(
     Column("decision_id", UuidText, nullable=False),
     sqlite_with_rowid=False,
 )
+imported_row = Table(
+    "imported_row",
+    metadata,  # which CI a row of an import is: its native key, so that a repeated import finds it again
+    Column("mapping", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("ci_id", UuidText, ForeignKey("ci.id"), nullable=False),
+    Column("decision_id", UuidText, nullable=False),  # of the import that brought it first
+    sqlite_with_rowid=False,
+)
 history = Table(
     "history",
     metadata,
@@ -382,6 +391,7 @@ difference_state = Table(
     Column("new_state", Text, nullable=False),
     Column("valid_from", BigInteger, nullable=False),
     Column("known_from", BigInteger, nullable=False),
+    Column("decision_id", UuidText),  # in force in the new state
     Index(None, "difference_id"),
 )
 policy_set = Table(
@@ -401,13 +411,14 @@ change = Table(
     Column("from_at", BigInteger, nullable=False),
     Column("to_at", BigInteger, nullable=False),
     Column("is_approved", Boolean, nullable=False),
-    Column("state", Text, nullable=False),  # planned | open | verified | not_verified
+    Column("state", Text, nullable=False),  # planned | approved | verified | partly_verified | not_verified
     Column("applied_by", Text, nullable=False),
     Column("applied_at", BigInteger, nullable=False),
-    Column("judged_at", BigInteger),  # when the end of its window was looked at
+    Column("due_at", BigInteger),  # when the end of its window is looked at; NULL: it was, or there is nothing to look at
     Column("evidence", LargeBinary),  # MessagePack: what of it was observed, and what was not
     Column("version", BigInteger, nullable=False, server_default="1"),
     Index(None, "to_at"),
+    Index(None, "due_at"),
 )
 waiting_decision = Table(
     "waiting_decision",

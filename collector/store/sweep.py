@@ -13,6 +13,7 @@ from collector.store.check import expire_checks
 from collector.store.content import decode
 from collector.store.edit import Context, Edit
 from collector.store.pin import remove_pin
+from collector.store.relation_loss import expire_suggestions
 from collector.store.schema import difference, pin, section, source_record
 from collector.store.settle import settle
 from collector.store.statement import parts
@@ -40,6 +41,7 @@ def sweep(connection: Connection, context: Context, now: int, *, limit: int = AT
     states_changed = expire_checks(edit, limit)
     pinned = _end_pins(edit, limit)
     waiting = _due_differences(edit, limit)
+    expired = expire_suggestions(edit, limit)
     settle(edit, of_stale | pinned | waiting)
     return Swept(
         stale_sections=stale,
@@ -48,7 +50,7 @@ def sweep(connection: Connection, context: Context, now: int, *, limit: int = AT
         reopened_differences=len(waiting),
         changed_ci_ids=frozenset(edit.changed_ids),
         states_changed=frozenset(states_changed),
-        is_whole=max(stale, len(states_changed), len(pinned), len(waiting)) < limit,
+        is_whole=max(stale, len(states_changed), len(pinned), len(waiting), expired) < limit,
     )
 
 

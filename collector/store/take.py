@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import select, update
 
 from collector.reconcile.absence import is_mass_loss
-from collector.store.delivery import Delivery, read_items
+from collector.store.delivery import Delivery, TakenItem, read_items
 from collector.store.edit import Edit
 from collector.store.host_record import take_independents
 from collector.store.inventory import Inventory, load_inventory, save_inventory, take_dependents
 from collector.store.late import take_late
 from collector.store.link import identify_records
 from collector.store.loss import brake_source, count_missing, judge_section_loss, note_resurrections, word_of
+from collector.store.newborn import bear, choose_newborn
 from collector.store.placement import follow_owners, place_records
-from collector.store.relation import follow_refs, retry_pending, take_relations
+from collector.store.relation import follow_refs, load_section_relations, retry_pending, take_relations
+from collector.store.relation_loss import count_missed_relations
 from collector.store.review_case import open_case_once
 from collector.store.schema import ci, source_record
 from collector.store.section_state import Meaning, StoredSection, confirm_states, judge_word, load_states, save_states
@@ -41,9 +43,11 @@ def take_sections(edit: Edit, delivery: Delivery) -> set[str]:
     work = _take_content(edit, delivery, changed, counting)
     touched = work.touched | _touch_returned(edit, delivery, meanings, states)
     whole = _judge(edit, delivery, work, meanings, states)
-    take_relations(edit, delivery, changed, whole)
+    work.touched |= take_relations(edit, delivery, changed, whole)
+    if counting:
+        work.touched |= count_missed_relations(edit, delivery, load_section_relations(edit, delivery.source.id, counting))
     if work.made or work.to_identify:
-        retry_pending(edit)
+        work.touched |= retry_pending(edit)
     return touched | work.touched
 
 
@@ -52,10 +56,10 @@ def _take_content(edit: Edit, delivery: Delivery, changed: Collection[str], coun
         return Inventory()
     taken = read_items(edit.connection, edit.context, delivery, changed)
     work = load_inventory(edit, delivery, [*changed, *counting], taken)
-    is_dependent = {each.item.ref: edit.context.catalogue[each.item.ci_class].is_dependent for each in taken}
-    take_independents(edit, delivery, work, [each for each in taken if not is_dependent[each.item.ref]])
-    take_dependents(edit, delivery, work, [each for each in taken if is_dependent[each.item.ref]])
-    save_inventory(edit, delivery, work)
+    dependents = [each for each in taken if each.item.owner is not None]
+    take_independents(edit, delivery, work, [each for each in taken if each.item.owner is None])
+    newborn = choose_newborn(edit, delivery, work, dependents)
+    _take_dependents(edit, delivery, work, dependents, newborn)
     moved: set[int] = set()  # records that have another CI now
     if work.to_identify:
         linked = identify_records(edit, work.to_identify)
@@ -65,14 +69,24 @@ def _take_content(edit: Edit, delivery: Delivery, changed: Collection[str], coun
         open_case_once(edit, seed)
     for child in follow_owners(edit, moved):
         work.to_place.setdefault(child.id, child)
+    if newborn:
+        known = bear(edit, delivery, work, newborn, moved)
+        _take_dependents(edit, delivery, work, known, ())
     if work.to_place:
         placed = place_records(edit, work.to_place.values(), _find_unlisted(edit, delivery, work, changed))
         work.touched |= placed.touched
         moved |= placed.moved
     made = {each.id for each in work.made}
     followed = {each.ref for each in work.records.values() if each.id in moved and each.id not in made}
-    follow_refs(edit, delivery.source.id, followed | work.replaced)
+    work.touched |= follow_refs(edit, delivery.source.id, followed | work.replaced)
     return work
+
+
+def _take_dependents(edit: Edit, delivery: Delivery, work: Inventory, dependents: Sequence[TakenItem], later: Sequence[TakenItem]) -> None:
+    """Take parts, but for those that are taken later; then write the records."""
+    left = {each.item.ref for each in later}
+    take_dependents(edit, delivery, work, [each for each in dependents if each.item.ref not in left] if left else dependents)
+    save_inventory(edit, delivery, work)
 
 
 def _find_unlisted(edit: Edit, delivery: Delivery, work: Inventory, names: Collection[str]) -> set[int]:

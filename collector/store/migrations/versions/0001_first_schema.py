@@ -346,6 +346,16 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "imported_row",
+        sa.Column("mapping", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("ci_id", UuidText, nullable=False),
+        sa.Column("decision_id", UuidText, nullable=False),
+        sa.ForeignKeyConstraint(["ci_id"], ["ci.id"], name=op.f("fk_imported_row_ci_id")),
+        sa.PrimaryKeyConstraint("mapping", "key", name=op.f("pk_imported_row")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "portable_key",
         sa.Column("ci_class", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
@@ -385,11 +395,12 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("applied_by", sa.Text(), nullable=False),
         sa.Column("applied_at", sa.BigInteger(), nullable=False),
-        sa.Column("judged_at", sa.BigInteger(), nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("evidence", sa.LargeBinary(), nullable=True),
         sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_change")),
     )
+    op.create_index(op.f("ix_change_due_at"), "change", ["due_at"], unique=False)
     op.create_index(op.f("ix_change_to_at"), "change", ["to_at"], unique=False)
     op.create_table(
         "waiting_decision",
@@ -766,6 +777,7 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("new_state", sa.Text(), nullable=False),
         sa.Column("valid_from", sa.BigInteger(), nullable=False),
         sa.Column("known_from", sa.BigInteger(), nullable=False),
+        sa.Column("decision_id", UuidText, nullable=True),
         sa.ForeignKeyConstraint(["difference_id"], ["difference.id"], name=op.f("fk_difference_state_difference_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_difference_state")),
     )
