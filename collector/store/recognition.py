@@ -158,7 +158,7 @@ def _place(edit: Edit, items: Mapping[int, RecordedItem], claims: Mapping[int, t
 
 
 def _decide(edit: Edit, neighbourhood: Neighbourhood, placed: Mapping[int, int]) -> dict[int, Recognised]:
-    decided = partition(neighbourhood, edit.context.catalogue, edit.context.settings, edit.now)
+    decided = partition(neighbourhood, edit.context.catalogue, edit.context.settings)
     before = {each.id: each.ci_id for each in neighbourhood.records}
     disputes: dict[int, CaseSeed] = {}
     for seed in decided.cases:
