@@ -1,0 +1,29 @@
+"""Explanations over HTTP: one request gives the whole chain."""
+
+from __future__ import annotations
+
+from tests.api.served import Served, make_server
+
+MANAGER = "configuration_manager"
+
+
+def test_ci_and_its_difference_explain_themselves(engine: Served) -> None:
+    assert engine.report(make_server("why-1", vendor="V")).status == 200
+    (ci,) = engine.get("/v1/cis?query=why-1")["items"]
+    explained = engine.get(f"/v1/cis/{ci['id']}/explanation", token="viewer")
+    assert [(link["ref"], link["rule"]) for link in explained["links"]] == [("why-1", "first_seen")]
+    assert {"vendor"} <= {fact["attribute"] for fact in explained["facts"]}
+    (difference,) = engine.get(f"/v1/differences?ci={ci['id']}")["items"]
+    body = {"decision": "reject", "observed_token": difference["observed_token"], "reason": "not ours"}
+    assert engine.ask("POST", f"/v1/differences/{difference['id']}/decision", body, token=MANAGER).status == 200
+    told = engine.get(f"/v1/differences/{difference['id']}/explanation", token="viewer")
+    decided = [step["decision"]["reason"] for step in told["chain"] if step["decision"]]
+    assert "not ours" in decided
+
+
+def test_one_attribute_is_explained_alone_and_an_unknown_one_is_not_found(engine: Served) -> None:
+    assert engine.report(make_server("why-2", vendor="V", model="M")).status == 200
+    (ci,) = engine.get("/v1/cis?query=why-2")["items"]
+    assert [fact["attribute"] for fact in engine.get(f"/v1/cis/{ci['id']}/explanation?attribute=model")["facts"]] == ["model"]
+    assert engine.ask("GET", f"/v1/cis/{ci['id']}/explanation?attribute=colour").status == 404
+    assert engine.ask("GET", "/v1/cases/none/explanation").status == 404
