@@ -45,7 +45,7 @@ def validate_item(catalogue: ClassCatalogue, item: Item, path: str, owners: Mapp
     """
     meant = _meant if suggests else _leave_out
     ci_class = catalogue.get(item.ci_class)
-    reason = _refuse_class(catalogue, item, ci_class, meant) or _refuse_owner(item, ci_class, owners)
+    reason = _refuse_class(catalogue, item, ci_class, meant) or refuse_owner(item, ci_class, owners)
     if reason or ci_class is None:
         return Validation(None, (Rejection(path, reason),))
     identifiers, refused = _identifiers(ci_class, item, path, meant)
@@ -84,7 +84,8 @@ def _refuse_class(catalogue: ClassCatalogue, item: Item, ci_class: CiClass | Non
     return ""
 
 
-def _refuse_owner(item: Item, ci_class: CiClass | None, owners: Mapping[str, str | None]) -> str:
+def refuse_owner(item: Item, ci_class: CiClass | None, owners: Mapping[str, str | None]) -> str:
+    """Why a dependent item cannot belong to the owner that it names, by the chain of owners' refs; empty: it can."""
     if ci_class is None or not ci_class.is_dependent:
         return ""
     if item.owner is None:

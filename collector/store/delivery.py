@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from collector.reconcile.validate import owners_of, validate_item
+from collector.reconcile.validate import owners_of, refuse_owner, validate_item
 from collector.store.content import encode, hash_body
 from collector.store.edit import Context
+from collector.store.item_cache import KnownItem
 from collector.store.source import Scope, StoredSource
 from collector.store.source_record import load_records, load_refs
 from muster.errors import InputError, quote
@@ -29,11 +30,25 @@ class TakenItem(msgspec.Struct):
     """An item that was found good, with the content that is kept of it."""
 
     section: str
-    path: str
     item: Item
     content: dict[str, Any]
     body: bytes
     content_hash: bytes
+    known: KnownItem
+
+
+class _Decoded(msgspec.Struct):
+    """An item of a report; `known`: it was found good before, with these very bytes."""
+
+    section: str
+    at: int
+    item: Item
+    key: bytes
+    known: KnownItem | None
+
+    @property
+    def path(self) -> str:
+        return f"$.sections.{self.section}.items[{self.at}]"
 
 
 @dataclass
@@ -74,60 +89,84 @@ class Delivery:
 
 def read_items(connection: Connection, context: Context, delivery: Delivery, names: Collection[str]) -> list[TakenItem]:
     """The good items of these sections, in the order of the report."""
-    decoded: list[tuple[str, str, Item]] = []
+    decoded: list[_Decoded] = []
     seen: set[str] = set()
     count = 0
+    cache = context.item_cache
     for name in names:
         listed = delivery.listed.setdefault(name, set())
         for at, raw in enumerate(delivery.report.sections[name].items or ()):
-            path = f"$.sections.{name}.items[{at}]"
             count += 1
             if count > ITEMS_LIMIT:
-                delivery.reject(path, f"more than {ITEMS_LIMIT} items in one report; send the others in another")
+                reason = f"more than {ITEMS_LIMIT} items in one report; send the others in another"
+                delivery.reject(f"$.sections.{name}.items[{at}]", reason)
                 delivery.unreadable.add(name)
                 break
+            key = bytes(raw)
+            known = cache.find(key)
             try:
-                item = decode_item(raw, delivery.content_type, path=path)
+                item = known.item if known is not None else decode_item(raw, delivery.content_type, path=f"$.sections.{name}.items[{at}]")
             except InputError as error:
                 delivery.reject(error.path, error.message)
                 delivery.unreadable.add(name)
                 continue
             if item.ref in seen:
-                delivery.reject(f"{path}.ref", f"{quote(item.ref)} is there twice; each ref of a report names one thing")
+                path = f"$.sections.{name}.items[{at}].ref"
+                delivery.reject(path, f"{quote(item.ref)} is there twice; each ref of a report names one thing")
                 continue
             seen.add(item.ref)
             listed.add(item.ref)
-            decoded.append((name, path, item))
+            decoded.append(_Decoded(name, at, item, key, known))
     return _judge(connection, context, delivery, decoded)
 
 
-def _judge(connection: Connection, context: Context, delivery: Delivery, decoded: list[tuple[str, str, Item]]) -> list[TakenItem]:
-    items = [item for _, _, item in decoded]
+def _judge(connection: Connection, context: Context, delivery: Delivery, decoded: list[_Decoded]) -> list[TakenItem]:
+    items = [each.item for each in decoded]
     owners = owners_of(items, _stored_owners(connection, delivery.source.id, items))
     taken: list[TakenItem] = []
     own: str | None = None
-    for name, path, item in decoded:
-        result = validate_item(context.catalogue, item, path, owners, suggests=delivery.rejected_count < REJECTIONS_TOLD)
-        for each in result.rejections:
-            delivery.reject(each.path, each.reason)
-        if result.item is None:
+    for each in decoded:
+        known = each.known if each.known is not None and not _is_misplaced(context, each, owners) else _know(context, delivery, each, owners)
+        if known is None:
             continue
-        is_dependent = context.catalogue[item.ci_class].is_dependent
-        fault = _refuse_scope(context.catalogue, delivery, result.item, is_dependent=is_dependent)
-        if not fault and not is_dependent and delivery.source.key.kind == "agent":
-            fault = "" if own in (None, item.ref) else f"an agent reports one host, and {quote(own)} is it; report others by a source of their own"
-            own = own or item.ref
-        if fault:
-            delivery.reject(path, fault)
-            continue
-        taken.append(_take(name, path, result.item))
+        item = known.item
+        if item.owner is None:  # as only an independent item is taken
+            fault = _refuse_scope(context.catalogue, delivery, item)
+            if not fault and delivery.source.key.kind == "agent":
+                fault = (
+                    "" if own in (None, item.ref) else f"an agent reports one host, and {quote(own)} is it; report others by a source of their own"
+                )
+                own = own or item.ref
+            if fault:
+                delivery.reject(each.path, fault)
+                continue
+        taken.append(TakenItem(each.section, item, known.content, known.body, known.content_hash, known))
     return taken
 
 
-def _take(name: str, path: str, item: Item) -> TakenItem:
+def _is_misplaced(context: Context, decoded: _Decoded, owners: Mapping[str, str | None]) -> bool:
+    """Whether the owner of an item whose bytes are known is a fault in this report."""
+    item = decoded.item
+    if item.owner is None or (item.owner != item.ref and owners.get(item.owner) is None):
+        return False
+    return bool(refuse_owner(item, context.catalogue.get(item.ci_class), owners))
+
+
+def _know(context: Context, delivery: Delivery, decoded: _Decoded, owners: Mapping[str, str | None]) -> KnownItem | None:
+    """The item judged; None: it was refused."""
+    path = decoded.path
+    result = validate_item(context.catalogue, decoded.item, path, owners, suggests=delivery.rejected_count < REJECTIONS_TOLD)
+    for each in result.rejections:
+        delivery.reject(each.path, each.reason)
+    item = result.item
+    if item is None:
+        return None
     content = {"class": item.ci_class, "identifiers": item.identifiers, "attributes": item.attributes}
     body = encode(content)
-    return TakenItem(name, path, item, content, body, hash_body(body))
+    known = KnownItem(item, content, body, hash_body(body), {})
+    if not result.rejections:
+        context.item_cache.keep(decoded.key, known)
+    return known
 
 
 def _stored_owners(connection: Connection, source_id: int, items: Iterable[Item]) -> dict[str, str | None]:
@@ -145,12 +184,12 @@ def _stored_owners(connection: Connection, source_id: int, items: Iterable[Item]
     return found
 
 
-def _refuse_scope(catalogue: ClassCatalogue, delivery: Delivery, item: Item, *, is_dependent: bool) -> str:
-    """Why this source's token does not let it report the item; empty: it does."""
+def _refuse_scope(catalogue: ClassCatalogue, delivery: Delivery, item: Item) -> str:
+    """Why this source's token does not let it report an independent item; empty: it does."""
     scope = delivery.scope
-    if scope.classes and not is_dependent and not _ancestors(catalogue, item.ci_class) & set(scope.classes):
+    if scope.classes and not _ancestors(catalogue, item.ci_class) & set(scope.classes):
         return f"this source may not report a {item.ci_class}; it may report {', '.join(scope.classes)}"
-    if scope.ranges and not is_dependent and not _is_within(item.identifiers, scope.ranges):
+    if scope.ranges and not _is_within(item.identifiers, scope.ranges):
         return f"no address of it is in this source's ranges {', '.join(scope.ranges)}"
     return ""
 

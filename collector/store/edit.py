@@ -22,7 +22,7 @@ from muster.model.junk import JunkFilter, shipped_junk
 from muster.model.relation_type import RelationCatalogue, shipped_relations
 
 CauseKind = Literal["report", "decision", "rule", "operation"]
-Layer = Literal["observed", "recorded", "relation", "presence", "lifecycle", "identity"]
+Layer = Literal["observed", "recorded", "relation", "presence", "lifecycle", "identity", "source"]
 NO_VALUE: Any = object()
 
 

@@ -34,7 +34,7 @@ class Inventory:
 
     `records`: open ones by ref. `to_identify`: independent records whose claims changed. `to_place`: dependent ones whose key or owner
     changed. `touched`: CIs whose observed view may have changed. `cases`: found while a ref was matched. `replaced`: refs under which
-    another thing answers now.
+    another thing answers now. `unwritten`: made, and what was observed of them is not written yet.
     """
 
     records: dict[str, StoredRecord] = field(default_factory=dict)
@@ -45,6 +45,7 @@ class Inventory:
     replaced: set[str] = field(default_factory=set)
     changed: list[StoredRecord] = field(default_factory=list)
     made: list[StoredRecord] = field(default_factory=list)
+    unwritten: list[StoredRecord] = field(default_factory=list)
 
     def touch(self, record: StoredRecord) -> None:
         if record.ci_id is not None:
@@ -54,6 +55,8 @@ class Inventory:
 def load_inventory(edit: Edit, delivery: Delivery, names: Collection[str], taken: Sequence[TakenItem]) -> Inventory:
     """The open records of these sections, and those that the items name or belong to."""
     source_id = delivery.source.id
+    if delivery.source.is_new:
+        return Inventory()
     found = {each.ref: each for each in load_sections(edit.connection, source_id, names)} if names else {}
     named = {each.item.ref for each in taken} | {each.item.owner for each in taken if each.item.owner is not None}
     found |= {each.ref: each for each in load_refs(edit.connection, source_id, named - found.keys())}
@@ -161,6 +164,7 @@ def add_records(edit: Edit, work: Inventory, made: Sequence[StoredRecord]) -> No
     insert_records(edit.connection, made)
     work.records |= {each.ref: each for each in made}
     work.made += made
+    work.unwritten += made
     if not made:
         return
     refs = {each.ref: each for each in made}
@@ -188,9 +192,10 @@ def save_inventory(edit: Edit, delivery: Delivery, work: Inventory) -> None:
     changed = list({each.id: each for each in work.changed}.values())
     update_records(edit.connection, changed, WRITTEN)
     at = delivery.observed_at
-    moved = [each for each in (*changed, *work.made) if each.changed_at == at]
+    moved = [each for each in (*changed, *work.unwritten) if each.changed_at == at]
     save_observations(edit.connection, ((each.id, at, each.content_hash) for each in moved), edit.now)
     work.changed.clear()
+    work.unwritten.clear()
 
 
 def _is_other_part(edit: Edit, record: StoredRecord, taken: TakenItem) -> bool:

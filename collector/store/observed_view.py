@@ -24,7 +24,7 @@ from muster.model.ci_class import CiClass, fill_naming, naming_attributes
 from muster.model.state import Presence
 
 SEARCH_LIMIT = 256  # characters of one value
-_WRITTEN = ("name", "presence", "effective_hash", "provenance", "seen_at", "changed_at")
+_WRITTEN = ("name", "presence", "lifecycle", "effective_hash", "provenance", "seen_at", "changed_at")
 
 
 class View(msgspec.Struct):
@@ -73,6 +73,7 @@ def _write(edit: Edit, view: View, bodies: dict[bytes, bytes], searched: list[Vi
         # A part's silence is its owner's, told there once.
         if not is_new and (ci.owner_ci_id is None or "absent" in (view.was, ci.presence)):
             edit.note(ci.id, "presence", "", view.was, ci.presence, valid_from=_presence_from(edit, view))
+    _follow_presence(edit, view)
     if key != ci.effective_hash and (effective or old):
         bodies[key] = body
         edit.contents[key] = effective
@@ -80,12 +81,27 @@ def _write(edit: Edit, view: View, bodies: dict[bytes, bytes], searched: list[Vi
             _note_values(edit, edit.class_of(ci.ci_class), ci.id, old, effective)
         ci.effective_hash, ci.changed_at, view.is_changed = key, edit.now, True
         searched.append(view)
-    provenance = _provenance(view, old)
+    provenance = _provenance(edit, view, old)
     name = name_of(edit.class_of(ci.ci_class), effective, view.recorded) or min(view.told.refs, default=ci.name)
     if (provenance, name) != (ci.provenance, ci.name):
         ci.provenance, ci.name, view.is_changed = provenance, name, True
     if view.told.seen_at is not None and (view.is_changed or ci.seen_at is None):
         ci.seen_at, view.is_changed = view.told.seen_at, True
+
+
+def _follow_presence(edit: Edit, view: View) -> None:
+    """A class may say that what is gone retires by itself, and is in use again when it is back."""
+    ci = view.ci
+    if not edit.class_of(ci.ci_class).retire_when_absent:
+        return
+    before = ci.lifecycle
+    if ci.presence == "absent" and before == "live":
+        ci.lifecycle = "retired"
+    elif ci.presence == "seen" and before == "retired":
+        ci.lifecycle = "live"
+    if ci.lifecycle != before:
+        edit.note(ci.id, "lifecycle", "", before, ci.lifecycle)
+        view.is_changed = True
 
 
 def _presence_from(edit: Edit, view: View) -> int:
@@ -105,21 +121,28 @@ def _note_values(edit: Edit, ci_class: CiClass, ci_id: str, old: Mapping[str, An
             edit.note(ci_id, "observed", name, before, after)
 
 
-def _provenance(view: View, old: Mapping[str, Any]) -> bytes | None:
+def _provenance(edit: Edit, view: View, old: Mapping[str, Any]) -> bytes | None:
     """Where each value comes from and since when, where the CI has several sources; None: all from one."""
-    sources = {each.source_id for each in view.told.observations}
+    sources = {each.source_id: each.source.text for each in view.told.observations}
     if len(sources) < 2:
         return None
     source_of = {each.record_id: each.source_id for each in view.told.observations}
     before = decode(view.ci.provenance) or {}
     found = {}
+    handed: dict[tuple[int, int], list[str]] = {}
     for name, value in view.merged.values.items():
         source_id = source_of.get(value.record_id or 0)
         known = before.get(name)
         since = value.observed_at
         if known is not None and known[0] == source_id and name in old and encode(old[name]) == encode(value.value):
             since = known[2]
+        elif known is not None and known[0] is not None and source_id is not None and known[0] != source_id:
+            handed.setdefault((known[0], source_id), []).append(name)
         found[name] = [source_id, value.rule, since]
+    for (one, other), names in sorted(handed.items()):
+        # Which source speaks is another from now on, whether or not the value is.
+        former, now = ({"source": sources.get(each, "")} for each in (one, other))
+        edit.note(view.ci.id, "source", "", former, {**now, "attributes": sorted(names)})
     return encode(found)
 
 
@@ -148,18 +171,28 @@ def save_search_values(edit: Edit, subjects: Iterable[tuple[StoredCi, Mapping[st
         if ci.id not in edit.made_ids or ci.id in edit.searched_ids:
             known.append(ci.id)
         edit.searched_ids.add(ci.id)
-        attributes = edit.class_of(ci.ci_class).attributes
-        values = {**recorded, **effective}
-        named = {name: value for name, value in values.items() if name in attributes and attributes[name].indexed and not attributes[name].sensitive}
-        for name, value in (*named.items(), *((f"tag.{tag}", text) for tag, text in (decode(ci.tags) or {}).items())):
-            for each in value if isinstance(value, list) else [value]:
-                text = _search_text(each)
-                if text is not None:
-                    rows[ci.id, name, text] = {"ci_id": ci.id, "attribute": name, "value": text}
+        for name, text in searched_values(edit.class_of(ci.ci_class), effective, recorded, decode(ci.tags) or {}):
+            rows[ci.id, name, text] = {"ci_id": ci.id, "attribute": name, "value": text}
     for part in parts(known):
         edit.connection.execute(delete(search_value).where(search_value.c.ci_id.in_(part)))
     if rows:
         edit.connection.execute(insert(search_value), list(rows.values()))
+
+
+def searched_values(
+    ci_class: CiClass, effective: Mapping[str, Any], recorded: Mapping[str, Any], tags: Mapping[str, str]
+) -> Iterable[tuple[str, str]]:
+    """(attribute, text) by which a CI is found, each once."""
+    attributes = ci_class.attributes
+    values = {**recorded, **effective}
+    named = {name: value for name, value in values.items() if name in attributes and attributes[name].indexed and not attributes[name].sensitive}
+    found: dict[tuple[str, str], None] = {}
+    for name, value in (*named.items(), *((f"tag.{tag}", text) for tag, text in tags.items())):
+        for each in value if isinstance(value, list) else [value]:
+            text = _search_text(each)
+            if text is not None:
+                found[name, text] = None
+    return found
 
 
 def _search_text(value: Any) -> str | None:

@@ -77,6 +77,12 @@ def load_waiting(connection: Connection, source_id: int, owner_refs: Iterable[st
     return found
 
 
+def has_waiting(connection: Connection, source_id: int) -> bool:
+    """Whether any record of a source waits for its owner."""
+    waits = source_record.c.owner_record_id.is_(None) & source_record.c.owner_ref.is_not(None) & source_record.c.closed_at.is_(None)
+    return connection.execute(select(source_record.c.id).where(source_record.c.source_id == source_id, waits).limit(1)).first() is not None
+
+
 def load_owned(connection: Connection, owner_record_ids: Iterable[int]) -> list[StoredRecord]:
     """The open records whose owner is one of these, at any depth."""
     found: list[StoredRecord] = []
