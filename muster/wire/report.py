@@ -71,6 +71,10 @@ class RelationClaim(Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     qualifier: Annotated[str, Meta(max_length=256)] = ""
 
 
+# Of a section that does not say when it comes again: what is written by hand comes daily at best.
+DEFAULT_INTERVAL_SECONDS = 86_400
+
+
 class Section(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One part of an inventory. `items` None: unchanged, only its digest is sent.
 
@@ -83,7 +87,7 @@ class Section(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     status: SectionStatus = "ok"
     reason: Text | None = None
     depth: Annotated[int, Meta(ge=0, le=9)] = 0
-    interval_seconds: Annotated[int, Meta(ge=1, le=31_622_400)] = 600
+    interval_seconds: Annotated[int, Meta(ge=1, le=31_622_400)] = DEFAULT_INTERVAL_SECONDS
     items: list[Item] | None = None
     relations: list[RelationClaim] | None = None
 
@@ -157,7 +161,7 @@ class ReceivedSection(Struct, frozen=True, forbid_unknown_fields=True):
     status: SectionStatus = "ok"
     reason: Text | None = None
     depth: Annotated[int, Meta(ge=0, le=9)] = 0
-    interval_seconds: Annotated[int, Meta(ge=1, le=31_622_400)] = 600
+    interval_seconds: Annotated[int, Meta(ge=1, le=31_622_400)] = DEFAULT_INTERVAL_SECONDS
     items: Annotated[list[Raw], Meta(max_length=MAXIMUM_PARTS)] | None = None
     relations: Annotated[list[Raw], Meta(max_length=MAXIMUM_PARTS)] | None = None
 
