@@ -84,7 +84,7 @@ def _merge_one(
     if not stated:
         return None, sorted(losers, key=_loser_order)
     if attribute.mode == "union":
-        return _union(stated), losers
+        return _union(attribute, stated), losers
     any_fresh = any(each.is_fresh for each, _ in stated)
 
     def rank(entry: tuple[Observation, Any]) -> tuple[object, ...]:
@@ -114,11 +114,14 @@ def _why_lost(best: Observation, other: Observation, precedence: Sequence[str]) 
     return "older" if other.observed_at < best.observed_at else "same_rank"
 
 
-def _union(stated: Sequence[tuple[Observation, Any]]) -> EffectiveValue:
-    """The members that any fresh source states (any source where none is fresh), each once, in order."""
+def _union(attribute: Attribute, stated: Sequence[tuple[Observation, Any]]) -> EffectiveValue:
+    """The members that any fresh source states (any source where none is fresh), each once as it is first spelt, in order."""
     any_fresh = any(each.is_fresh for each, _ in stated)
     counted = [(each, value) for each, value in stated if each.is_fresh or not any_fresh]
-    members = sorted({str(member) for _, value in counted for member in (value if isinstance(value, list) else [value])})
+    spelt: dict[str, Any] = {}
+    for member in sorted((each for _, value in counted for each in (value if isinstance(value, list) else [value])), key=str):
+        spelt.setdefault(str(comparable(attribute, member)), member)
+    members = sorted(spelt.values(), key=str)
     newest = min((each for each, _ in counted), key=lambda each: (-each.observed_at, each.source.text, each.ref))
     witnesses = tuple(sorted({each.source for each, _ in counted}))
     return EffectiveValue(members, newest.source, "union", newest.observed_at, newest.record_id, any_fresh, witnesses)

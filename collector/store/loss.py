@@ -110,6 +110,12 @@ def count_missing(work: Inventory, name: str) -> int:
 def note_resurrections(edit: Edit, records: Iterable[StoredRecord], at: int) -> None:
     """A case for each retired or disposed host of which a source reports again; a part that is back is a new one to decide on."""
     seen = {each.ci_id: each.id for each in records if each.ci_id is not None and each.owner_record_id is None and each.owner_ref is None}
+    ended = ci.c.lifecycle.in_(("retired", "disposed"))
+    for part in parts(sorted(seen)):
+        in_use = set(part) - set(edit.connection.execute(select(ci.c.id).where(ci.c.id.in_(part), ended)).scalars())
+        seen = {ci_id: record_id for ci_id, record_id in seen.items() if ci_id not in in_use}
+    if not seen:
+        return
     for known in load_known_cis(edit, list(seen)).values():
         seed = resurrection_of(known, seen[known.id], at)
         if seed is not None:

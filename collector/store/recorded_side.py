@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from collector.reconcile.decide import RECORDED, Content
 from collector.reconcile.fact import EffectiveValue, Merged, RecordedChange
@@ -15,7 +15,7 @@ from collector.store.claim import save_recorded_claims
 from collector.store.content import encode, hash_body, load_contents, save_contents
 from collector.store.edit import NO_VALUE, Edit
 from collector.store.observed_view import name_of, save_search_values
-from collector.store.schema import ci
+from collector.store.schema import ci, section, source_record
 from collector.store.statement import parts
 from muster.model.state import Lifecycle
 
@@ -138,8 +138,18 @@ def apply_changes(edit: Edit, changes: Iterable[RecordedChange], lifecycles: Map
         row.has_decisions = row.has_decisions or by_person
     save_contents(edit.connection, bodies)
     update_cis(edit.connection, list(cis.values()), _WRITTEN)
+    _ask_again(edit, [ci_id for ci_id, lifecycle in lifecycles.items() if lifecycle in ("retired", "disposed")])
     _index(edit, list(cis.values()))
     return [SideChange(each.id, before[each.id], side_of(each)) for each in cis.values()]
+
+
+def _ask_again(edit: Edit, ci_ids: Collection[str]) -> None:
+    """The sections that hold what goes out of use are asked for in full when they come again, so that its return is noticed."""
+    for part in parts(sorted(ci_ids)):
+        own = source_record.c.ci_id.in_(part) & source_record.c.closed_at.is_(None) & source_record.c.owner_record_id.is_(None)
+        for row in edit.connection.execute(select(source_record.c.source_id, source_record.c.section).where(own).distinct()).all():
+            is_it = (section.c.source_id == row.source_id) & (section.c.name == row.section)
+            edit.connection.execute(update(section).where(is_it).values(digest=None))
 
 
 def _apply(edit: Edit, row: StoredCi, changes: Collection[RecordedChange], bodies: dict[bytes, bytes], *, is_baseline: bool, is_told: bool) -> None:

@@ -5,14 +5,20 @@ Run it in the writer, every few seconds. Each part finds by an index what is due
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, select, update
 
+from collector.reconcile.fact import RecordedChange
+from collector.store.change_check import judge_due_changes
 from collector.store.check import expire_checks
-from collector.store.content import decode
+from collector.store.ci import load_cis
+from collector.store.content import decode, load_contents
 from collector.store.edit import Context, Edit
 from collector.store.pin import remove_pin
+from collector.store.recorded_side import apply_changes, recorded_of
 from collector.store.relation_loss import expire_suggestions
 from collector.store.schema import difference, pin, section, source_record
 from collector.store.settle import settle
@@ -43,6 +49,7 @@ def sweep(connection: Connection, context: Context, now: int, *, limit: int = AT
     waiting = _due_differences(edit, limit)
     expired = expire_suggestions(edit, limit)
     settle(edit, of_stale | pinned | waiting)
+    judged = judge_due_changes(edit, limit)
     return Swept(
         stale_sections=stale,
         expired_checks=len(states_changed),
@@ -50,7 +57,7 @@ def sweep(connection: Connection, context: Context, now: int, *, limit: int = AT
         reopened_differences=len(waiting),
         changed_ci_ids=frozenset(edit.changed_ids),
         states_changed=frozenset(states_changed),
-        is_whole=max(stale, len(states_changed), len(pinned), len(waiting), expired) < limit,
+        is_whole=max(stale, len(states_changed), len(pinned), len(waiting), expired, judged) < limit,
     )
 
 
@@ -71,7 +78,22 @@ def _end_pins(edit: Edit, limit: int) -> set[str]:
     rows = edit.connection.execute(select(pin).where(pin.c.expires_at <= edit.now).order_by(pin.c.expires_at).limit(limit)).all()
     for row in rows:
         remove_pin(edit, row.ci_id, row.attribute, decode(row.value))
+    _keep_held(edit, rows)
     return {row.ci_id for row in rows}
+
+
+def _keep_held(edit: Edit, rows: Sequence[Any]) -> None:
+    """What was held stays on record where nothing else is recorded, so that what is observed otherwise is asked about."""
+    cis = load_cis(edit.connection, {row.ci_id for row in rows})
+    load_contents(edit.connection, (each.recorded_hash for each in cis.values()), edit.contents)
+    changes = []
+    for row in rows:
+        ci = cis[row.ci_id]
+        attribute = edit.class_of(ci.ci_class).attributes.get(row.attribute)
+        if attribute is not None and attribute.mode in ("governed", "mixed") and row.attribute not in recorded_of(edit, ci):
+            changes.append(RecordedChange(ci.id, row.attribute, None, decode(row.value), had_old=False))
+    if changes:
+        apply_changes(edit, changes, {}, by_person=False)
 
 
 def _due_differences(edit: Edit, limit: int) -> set[str]:

@@ -133,7 +133,8 @@ def _judge(edit: Edit, delivery: Delivery, work: Inventory, meanings: dict[str, 
     save_states(edit.connection, written)
     confirm_states(edit.connection, confirmed)
     _mark_seen(edit, delivery, [name for name, was in heard.items() if was // HOUR_MS != delivery.observed_at // HOUR_MS])
-    note_resurrections(edit, [each for each in returned if not each.is_absent], delivery.observed_at)
+    listed = [each for name in delivery.listed for each in work.records.values() if each.section == name and each.ref in delivery.listed[name]]
+    note_resurrections(edit, [each for each in (*returned, *listed) if not each.is_absent], delivery.observed_at)
     return {each.name for each in written if meanings[each.name] == "content" and each.complete and not each.held and each.status == "ok"}
 
 

@@ -74,6 +74,7 @@ _NAMING_FIELD = re.compile(r"\{([^{}]+)\}")
 class CiClass(Struct, frozen=True, forbid_unknown_fields=True):
     """A class as its file gives it; `ClassCatalogue` resolves parents.
 
+    `retire_when_absent`: what is gone retires by itself.
     `governed_when`: of a governed class, only items whose attributes have one of these values (or do not tell) come and go under
     change control, and not those whose name matches one of the shell patterns in `ungoverned_names`. `name_from`: attributes, or patterns
     of several such as `"{process} {protocol}/{port}"`; the first of which all values are known names the item.
@@ -86,6 +87,7 @@ class CiClass(Struct, frozen=True, forbid_unknown_fields=True):
     is_abstract: bool = False
     is_recorded_only: bool = False
     control: ControlLevel = "governed"
+    retire_when_absent: bool = False
     governed_when: dict[str, list[str]] = {}
     ungoverned_names: list[str] = []
     portable: bool = False

@@ -76,6 +76,8 @@ def _label(entry: HistoryEntry, class_name: str, catalogue: ClassCatalogue, view
 
 
 def _text(entry: HistoryEntry, value: object, class_name: str, catalogue: ClassCatalogue, viewpoint: Viewpoint) -> Value | None:
+    if entry.layer == "source" and isinstance(value, dict):
+        return Value([str(value.get("source", ""))])
     if value is None or isinstance(value, dict) or (entry.layer == "recorded" and not entry.attribute):
         return None
     tables = {"presence": PRESENCES, "lifecycle": LIFECYCLES, "difference": DIFFERENCE_STATES}

@@ -154,6 +154,7 @@ LAYERS = {
     "presence": N_("presence"),
     "lifecycle": N_("lifecycle"),
     "identity": N_("identity"),
+    "source": N_("source"),
 }
 # What changed of an identity, by the attribute that its history names.
 IDENTITY_CHANGES = {
