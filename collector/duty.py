@@ -17,9 +17,11 @@ from sqlalchemy import Connection
 from collector.store import compaction, lease, liveness, retention
 from collector.store.edit import Context
 from collector.store.engine import Database
+from collector.store.health_day import save_day
 from collector.store.sweep import Swept, sweep
 from collector.store.writer import Writer
 from muster.clock import Clock
+from muster.cmdb_health import CmdbHealth
 from muster.errors import ConflictError, UnavailableError
 
 log = structlog.get_logger(__name__)
@@ -31,6 +33,7 @@ RETENTION_SECONDS = 3_600.0
 RETENTION_AGAIN_SECONDS = 1.0
 COMPACTION_SECONDS = 300.0
 COMPACTION_AT_ONCE = 50
+HEALTH_SECONDS = 900.0
 
 
 async def repeat(name: str, seconds: float, run: Callable[[], Awaitable[float | None]]) -> None:
@@ -78,11 +81,20 @@ class Liveness:
 
 
 @dataclass(frozen=True)
+class Trend:
+    """The figures of CMDB health from day to day. `measure` blocks."""
+
+    measure: Callable[[], CmdbHealth]
+    keep_days: float
+
+
+@dataclass(frozen=True)
 class Pace:
     """How often the sweep runs, and what is kept how long."""
 
     sweep_seconds: float
     retention: retention.RetentionSettings
+    trend: Trend
 
 
 class Duties:
@@ -109,6 +121,7 @@ class Duties:
         self._retention = pace.retention
         self._beside = beside
         self._on_changes = on_changes
+        self._trend = pace.trend
         self._held: lease.Lease | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -149,6 +162,7 @@ class Duties:
             lambda: repeat("sweep", self._sweep_seconds, self._sweep),
             lambda: repeat("retention", RETENTION_SECONDS, self._expire),
             lambda: repeat("compaction", COMPACTION_SECONDS, self._compact),
+            lambda: repeat("health", HEALTH_SECONDS, self._note_health),
         ]
         self._tasks = [asyncio.ensure_future(run()) for run in loops]
 
@@ -181,6 +195,11 @@ class Duties:
         now = self._clock.now_ms()
         removed = await self._guarded(lambda connection: retention.delete_expired(connection, now, self._retention))
         return RETENTION_AGAIN_SECONDS if removed.is_rest else None
+
+    async def _note_health(self) -> None:
+        """Today's figures for the trend; measuring reads, in a thread."""
+        measured = await asyncio.to_thread(self._trend.measure)
+        await self._guarded(lambda connection: save_day(connection, measured, keep_days=self._trend.keep_days))
 
     async def _compact(self) -> float | None:
         """Reading and joining run in a thread, outside of the writer."""

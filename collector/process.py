@@ -24,7 +24,7 @@ from collector.api.parts import Parts
 from collector.class_folder import check_at_start, make_class_folder
 from collector.configuration_note import note_documents, note_start
 from collector.document_folder import DocumentFolder
-from collector.duty import Duties, Liveness, Pace, repeat
+from collector.duty import Duties, Liveness, Pace, Trend, repeat
 from collector.evaluation import Evaluation, EvaluationSettings, Surroundings
 from collector.incidents.outbox import Outbox, OutboxSettings
 from collector.incidents.target_document import ConfiguredTarget, parse_targets
@@ -186,6 +186,7 @@ class _Collector:
             pace=Pace(
                 settings.sweep_seconds,
                 RetentionSettings(journal_days=settings.report_retention_days, sample_days=settings.sample_retention_days),
+                Trend(self._reader.cmdb_health, settings.health_retention_days),
             ),
             beside=self._evaluation.run,
             on_changes=self._evaluation.poke,

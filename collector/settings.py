@@ -44,6 +44,7 @@ class CollectorSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     sweep_seconds: Annotated[float, Meta(gt=0, description="what expires with time is looked at this often")] = 15.0
     report_retention_days: Annotated[float, Meta(gt=0, description="how long reports stay as received")] = 30.0
     sample_retention_days: Annotated[float, Meta(gt=0, description="how long metric samples stay")] = 90.0
+    health_retention_days: Annotated[float, Meta(gt=0, description="how long the daily figures of CMDB health stay")] = 1_100.0
     header_seconds: Annotated[float, Meta(gt=0, description="how long the headers of a connection's first request may take")] = 15.0
     body_seconds: Annotated[float, Meta(gt=0, description="how long the body of a request may take to arrive")] = 30.0
     reports_per_second: Annotated[float, Meta(ge=0, description="of one token, on average; more are answered 429; 0: no limit")] = 200.0

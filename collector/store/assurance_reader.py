@@ -5,10 +5,17 @@ The half of `Reader` that proves rather than shows; each call reads one consiste
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from collector.store import audit_chain
 from collector.store.audit_chain import Head, Verdict, Wanted
 from collector.store.engine import Database
+from collector.store.health_day import load_days
+from collector.store.read_health import HealthMeasure
 from collector.store.reading import check_limit, make_cursor, read_cursor
+from muster.clock import Clock
+from muster.cmdb_health import CmdbHealth, FigureName, HealthDay, HealthScope
+from muster.model.ci_class import ClassCatalogue
 from muster.ports import Page
 
 DEFAULT_LIMIT = 50
@@ -18,6 +25,27 @@ class AssuranceReader:
     """Reads. Raises NotFoundError for an unknown id, InputError for a filter or cursor that is none, UnavailableError."""
 
     _database: Database
+    _catalogue: ClassCatalogue
+    _clock: Clock
+
+    @cached_property
+    def _health(self) -> HealthMeasure:
+        return HealthMeasure(self._catalogue, self._clock)
+
+    def cmdb_health(self, scope: HealthScope | None = None, *, is_fresh: bool = False) -> CmdbHealth:
+        """The figures of a scope. On a large estate they may be some minutes old, unless `is_fresh`."""
+        with self._database.connect() as connection:
+            return self._health.measure(connection, scope or HealthScope(), is_fresh=is_fresh)
+
+    def list_health(self, name: FigureName, scope: HealthScope | None = None, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page:
+        """HealthItem rows: what stands behind a figure."""
+        with self._database.connect() as connection:
+            return self._health.list_items(connection, name, scope or HealthScope(), cursor=cursor, limit=limit)
+
+    def health_days(self, since: int = 0) -> list[HealthDay]:
+        """The figures day by day, oldest first."""
+        with self._database.connect() as connection:
+            return load_days(connection, since)
 
     def list_audit(self, wanted: Wanted | None = None, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page:
         """AuditEntry rows, newest first."""

@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from exporters.prometheus.family import Family, Sample, Snapshot
+from exporters.prometheus.health_family import HEALTH_FAMILIES
 from exporters.prometheus.service_family import SERVICE_FAMILIES
 from muster.ports import CmdbReader, CollectorFigures
 
@@ -151,6 +152,7 @@ CATALOGUE: tuple[Family, ...] = (
         "The largest offset of a source's clock.",
         lambda all_: [((), all_.figures.clock_skew_ms / 1000)],
     ),
+    *HEALTH_FAMILIES,
     *SERVICE_FAMILIES,
 )
 
@@ -158,7 +160,7 @@ CATALOGUE: tuple[Family, ...] = (
 def render_exposition(reader: CmdbReader, figures: CollectorFigures, now: int, *, process: bool = True) -> bytes:
     """The text exposition (format 0.0.4) of everything, read once. `process`: also this process's own memory, CPU and descriptors."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_SnapshotCollector(Snapshot(reader.overview(), reader.list_services(), figures, now)))
+    registry.register(_SnapshotCollector(Snapshot(reader.overview(), reader.list_services(), figures, now, reader.cmdb_health())))
     if process:
         for own in (ProcessCollector, PlatformCollector, GCCollector):
             own(registry=registry)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from muster.cmdb_health import CmdbHealth
 from muster.ports import CollectorFigures, Overview, ServiceView
 
 Sample = tuple[tuple[str, ...], float]
@@ -19,6 +20,7 @@ class Snapshot:
     services: list[ServiceView]
     figures: CollectorFigures
     now: int
+    health: CmdbHealth
 
 
 @dataclass(frozen=True)

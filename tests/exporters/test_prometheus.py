@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporters.prometheus.exposition import CATALOGUE, render_exposition
 from exporters.prometheus.target_discovery import choose_address, render_targets
+from muster.cmdb_health import CmdbHealth, HealthLine, HealthScope, MeasuredAgreement, make_figure
 from muster.errors import InputError, MusterError, UnavailableError
 from muster.model.ci_class import load_catalogue
 from muster.ports import CiSummary, CollectorFigures, Overview, ServiceView
@@ -60,6 +61,29 @@ def ci(identifier: str, **values: Any) -> CiSummary:
     return msgspec.structs.replace(whole, **values)
 
 
+HEALTH = CmdbHealth(
+    measured_at=NOW - 1_000,
+    scope=HealthScope(),
+    ci_total=4,
+    figures=[
+        make_figure("completeness", [HealthLine(3, 4, "server", "name"), HealthLine(4, 4, "server", "serial")]),
+        make_figure("correctness", [HealthLine(9, 10, "server")]),
+        make_figure("freshness", [HealthLine(0, 0, "printer"), HealthLine(3, 4, "server")]),
+        make_figure("coverage", [HealthLine(6, 8, kind="ip")]),
+        make_figure("duplicates", [HealthLine(2, kind="clone"), HealthLine(2, kind="equal_identifier")], count=3),
+        make_figure("orphans", [HealthLine(1, ci_class="server", kind="orphan")]),
+        make_figure("unreviewed", [HealthLine(2, kind="changed_attribute")]),
+        make_figure("pins", [HealthLine(1, kind="expired")]),
+        make_figure("findings", [HealthLine(1, kind="relation_to_gone")]),
+    ],
+    unreviewed_by_class=[],
+    unreviewed_by_manager=[],
+    oldest_unreviewed_at=None,
+    median_unreviewed_seconds=None,
+    agreement=MeasuredAgreement(7, NOW, 0.96, 0.9, 0.99, overdue_findings=1, open_findings=2),
+)
+
+
 class Reader:
     """The CMDB as an exporter sees it."""
 
@@ -75,6 +99,9 @@ class Reader:
             incidents={"1": 1}, sources={"reporting": 2, "silent": 1}, outbox={"pending": 2, "dead": 1}, outbox_oldest_at=NOW - 30_000,
             reports_received_total=17, reports_rejected_total={"digest": 1}, recent=[], is_loaded=self.is_loaded,
         )  # fmt: skip
+
+    def cmdb_health(self) -> CmdbHealth:
+        return HEALTH
 
     def iterate_cis(self, query: str) -> Iterator[CiSummary]:
         assert "class:server" in query
@@ -118,6 +145,28 @@ def test_service_shows_all_five_states_and_its_figures() -> None:
     assert found["muster_service_down_seconds_total", (("service", "shop"), ("sla", "gold"))] == 90.0
     assert found["muster_outbox_oldest_pending_seconds", ()] == 30.0
     assert found["muster_webhook_deliveries_total", (("outcome", "retry"), ("target", "desk"))] == 1
+
+
+def test_cmdb_health_is_told_by_class_and_kind() -> None:
+    found = values(render_exposition(Reader(), FIGURES, NOW, process=False))
+    told = {(name, *(text for _, text in labels)): value for (name, labels), value in found.items() if name.startswith("muster_cmdb_")}
+    expected = {
+        ("muster_cmdb_completeness_ratio", "server"): 7 / 8,
+        ("muster_cmdb_correctness_ratio", "server"): 0.9,
+        ("muster_cmdb_freshness_ratio", "server"): 0.75,
+        ("muster_cmdb_coverage_ratio", "ip"): 0.75,
+        ("muster_cmdb_unowned_addresses", "ip"): 2,
+        ("muster_cmdb_duplicates", "clone"): 2,
+        ("muster_cmdb_orphans",): 1,
+        ("muster_cmdb_pins", "expired"): 1,
+        ("muster_cmdb_flaws", "relation_to_gone"): 1,
+        ("muster_cmdb_agreement_ratio",): 0.96,
+        ("muster_cmdb_agreement_bound_ratio", "lower"): 0.9,
+        ("muster_cmdb_findings_overdue",): 1,
+    }
+    assert {key: told[key] for key in expected} == expected
+    assert ("muster_cmdb_freshness_ratio", "printer") not in told
+    assert ("muster_cmdb_unreviewed_median_seconds",) not in told
 
 
 def test_no_figure_is_no_sample() -> None:
