@@ -90,11 +90,11 @@ def find_torn(clustering: Clustering, edges: Sequence[Edge]) -> dict[int, set[in
 
 
 def _count_machines(clustering: Clustering, roots: set[int]) -> int:
-    remaining = sorted(roots)
+    """How many machines these clusters are at least."""
     groups: list[list[int]] = []
-    for root in remaining:
+    for root in sorted(roots):
         for group in groups:
-            if any(_only_source_separates(clustering, root, other) for other in group):
+            if all(_may_be_one(clustering, root, other) for other in group):
                 group.append(root)
                 break
         else:
@@ -102,9 +102,10 @@ def _count_machines(clustering: Clustering, roots: set[int]) -> int:
     return len(groups)
 
 
-def _only_source_separates(clustering: Clustering, left: int, right: int) -> bool:
+def _may_be_one(clustering: Clustering, left: int, right: int) -> bool:
+    """Whether at most their class, their boot or their enrolment keeps two apart."""
     codes = {veto.code for veto in clustering.vetoes(left, right, is_strong=True)}
-    return bool(codes) and codes <= SEPARATED_BY_SOURCE and not clustering.contradictions_across(left, right)
+    return codes <= SEPARATED_BY_SOURCE and not clustering.contradictions_across(left, right)
 
 
 def quarantine_cases(keys: Sequence[ClaimKey], nodes: Sequence[Node]) -> list[CaseSeed]:

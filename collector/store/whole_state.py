@@ -111,6 +111,10 @@ def load_whole_state(connection: Connection) -> WholeState:
             held.append((names[row.source_id], row.ref))
         else:
             records[row.ci_id].append((names[row.source_id], row.ref, row.is_absent))
+    left = select(*columns).where(source_record.c.closed_at.is_not(None), source_record.c.ci_id.is_not(None)).order_by(source_record.c.id)
+    closed = [row for row in connection.execute(left) if row.ci_id not in records]
+    for row in closed:  # what another thing took the ref of is still told by its last record
+        records[row.ci_id].append((names[row.source_id], row.ref, True))
     return WholeState(
         cis=_load_cis(connection, records, names),
         relations=_load_relations(connection, names),

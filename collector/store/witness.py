@@ -66,6 +66,21 @@ _QUERY = select(
 )
 
 
+def _last_word(edit: Edit, key: SourceKey, row: Any) -> Observation:
+    """What a record said last before another thing took its ref."""
+    return Observation(
+        record_id=row.id,
+        source=key,
+        ref=row.ref,
+        observed_at=row.observed_at,
+        confirmed_at=row.observed_at,
+        is_fresh=False,
+        attributes=edit.contents[row.content_hash]["attributes"],
+        is_complete=bool(row.complete),
+        source_id=row.source_id,
+    )
+
+
 def last_seen_at(row: Any) -> int:
     """When a record's source last saw it: a complete section that was confirmed has seen all that it holds again.
 
@@ -84,6 +99,7 @@ def _hear(edit: Edit, told: Testimony, row: Any, gone: dict[str, list[Observatio
     if row.closed_at is not None:
         # What another thing took the ref of has left; an agent's clones only take turns.
         told.witnesses.append(Witness(is_fresh=False, is_absent=row.kind != "agent"))
+        gone.setdefault(row.ci_id, []).append(_last_word(edit, key, row))
         return
     confirmed_at = row.confirmed_at if row.confirmed_at is not None else row.observed_at
     is_fresh = row.state not in ("revoked", "replaced") and edit.now - confirmed_at <= edit.context.settings.fresh_for_ms(row.interval_seconds or 600)
