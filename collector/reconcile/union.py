@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from collector.reconcile.claim import RECORDED_PREFIX
 from collector.reconcile.compare import value_token
 from muster.errors import InputError, quote
 from muster.model.ci_class import Family
@@ -17,6 +18,7 @@ from muster.model.state import Lifecycle
 
 SURVIVOR, LOSER = "survivor", "loser"  # words of a choice where only two CIs are concerned
 TAG, PIN = "tag.", "pin."  # a conflict's attribute is `tag.NAME` or `pin.ATTRIBUTE` where it is one of these
+_IDENTIFYING = ("serial", "asset_tag", "fqdn", "mac")  # attributes that identify
 RefusalCode = Literal["same-ci", "already-merged", "disposed", "class-family", "cannot-link", "part", "no-such-conflict", "deleted"]
 
 
@@ -119,7 +121,9 @@ def unite(survivor: Side, losers: Sequence[Side], choices: Mapping[str, str]) ->
     """
     sides = (survivor, *losers)
     chosen = {attribute: _named(attribute, word, sides) for attribute, word in choices.items()}
-    recorded, conflicts = _unite_values({side.id: side.recorded for side in sides}, chosen)
+    told = {side.id: {name: value for name, value in side.recorded.items() if not name.startswith(RECORDED_PREFIX)} for side in sides}
+    recorded, conflicts = _unite_values(told, chosen)
+    recorded |= _unite_identifiers(sides, recorded)
     tags, tag_conflicts = _unite_values({side.id: {f"{TAG}{name}": text for name, text in side.tags.items()} for side in sides}, chosen)
     pins, pin_conflicts = _unite_values({side.id: {f"{PIN}{name}": held for name, held in side.pins.items()} for side in sides}, chosen)
     conflicts = [*conflicts, *tag_conflicts, *pin_conflicts]
@@ -140,6 +144,26 @@ def _unite_values(by_side: Mapping[str, Mapping[str, Any]], chosen: Mapping[str,
             united[attribute] = dict(stated).get(word, stated[0][1]) if word is not None else stated[0][1]
             conflicts.append(Conflict(attribute, tuple(stated), word))
     return united, conflicts
+
+
+def _unite_identifiers(sides: Sequence[Side], recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """What identified any of them on record identifies the one that they are; what it is not known by, it is found by."""
+    found: dict[str, list[str]] = {}
+    for side in sides:
+        for name, value in side.recorded.items():
+            if name.startswith(RECORDED_PREFIX):
+                found.setdefault(name, []).extend(_texts(value))
+            elif name in _IDENTIFYING and value_token(value) != value_token(recorded.get(name)):
+                found.setdefault(f"{RECORDED_PREFIX}{name}", []).extend(_texts(value))
+    return {name: _plain(sorted(dict.fromkeys(values))) for name, values in found.items()}
+
+
+def _texts(value: Any) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
+
+
+def _plain(values: list[str]) -> Any:
+    return values[0] if len(values) == 1 else values
 
 
 def _owner(prefix: str, attribute: str, sides: Sequence[Side], chosen: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from collector.reconcile.decide import RECORDED
 from collector.reconcile.fact import RecordedChange
@@ -29,7 +29,7 @@ from collector.store.merge_side import check_mergeable, independent_records, loa
 from collector.store.placement import follow_owners, place_records
 from collector.store.recorded import set_tags
 from collector.store.recorded_side import apply_changes, load_family
-from collector.store.schema import identity_constraint, merged_ci, pin, source_record
+from collector.store.schema import identity_constraint, merged_ci, pin, recorded_claim, source_record
 from collector.store.settle import settle
 from collector.store.statement import insert_or_replace, parts
 from collector.store.verdict import DecisionSubject, Made, mark_decided, save_decision
@@ -133,6 +133,7 @@ def _absorb(work: _Work, loser: StoredCi) -> None:
     move_parts(course, family.moved, zones)
     supersede_differences(edit, family.redirects)
     redirect(course, family.redirects)
+    edit.connection.execute(delete(recorded_claim).where(recorded_claim.c.ci_id == loser.id))  # what it claims, the survivor claims
     edit.connection.execute(
         insert(merged_ci).values(decision_id=work.made.id, loser_id=loser.id, survivor_id=work.survivor.id, at=edit.now, undone_by=None)
     )

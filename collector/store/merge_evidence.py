@@ -18,6 +18,7 @@ from collector.store.endpoint import find_endpoints
 from collector.store.merge_move import Returned
 from collector.store.schema import check_state, ci, relation, relation_past, source_record, transition
 from collector.store.source import load_source_keys
+from collector.store.source_record import StoredRecord, load_records
 from collector.store.statement import parts, update_rows
 from muster.wire.report import Endpoint, RelationClaim
 
@@ -57,6 +58,17 @@ def _follow_parts(edit: Edit, returned: Returned, since: int) -> set[str]:
     return {*moved, *moved.values(), *(held_by[each] for each in moved)}
 
 
+def find_misplaced(edit: Edit, ci_ids: Collection[str]) -> list[StoredRecord]:
+    """Records of parts that hang on another CI than their owners' records: what one side told of a part that is the other's again."""
+    owner = source_record.alias("owner")
+    joined = source_record.join(ci, ci.c.id == source_record.c.ci_id).join(owner, owner.c.id == source_record.c.owner_record_id)
+    found: set[int] = set()
+    for part in parts(sorted(ci_ids)):
+        is_it = or_(ci.c.owner_ci_id.in_(part), owner.c.ci_id.in_(part)) & (ci.c.owner_ci_id != owner.c.ci_id)
+        found.update(edit.connection.execute(select(source_record.c.id).select_from(joined).where(is_it)).scalars())
+    return load_records(edit.connection, found)
+
+
 def _follow_relations(edit: Edit, returned: Returned, since: int) -> None:
     """Observed relations that were first told after the merge: each end is the CI that its record, or its identifiers, mean now."""
     sides = {*returned.redirects, *returned.redirects.values()}
@@ -75,10 +87,17 @@ def _follow_relations(edit: Edit, returned: Returned, since: int) -> None:
             key = end if isinstance(end, str) else msgspec.msgpack.encode(end)
             found = (by_ref if isinstance(end, str) else by_end).get((row.source_id, key))
             stands = getattr(row, column)
-            # Only an end that the merge had joined is looked at again.
-            ends[column] = found if found is not None and stands in sides else stands
+            # Only an end that the merge had joined, or kept waiting, is looked at again.
+            ends[column] = found if found is not None and (stands is None or stands in sides) else stands
         if (ends["from_ci_id"], ends["to_ci_id"]) != (row.from_ci_id, row.to_ci_id):
-            changed.append({"id": row.id, **ends})
+            # What is now known to be a relation of a CI with itself never was one.
+            is_own = ends["from_ci_id"] is not None and ends["from_ci_id"] == ends["to_ci_id"]
+            end = (
+                {"valid_to": row.valid_from, "end_known_from": edit.now}
+                if is_own
+                else {"valid_to": row.valid_to, "end_known_from": row.end_known_from}
+            )
+            changed.append({"id": row.id, **ends, **end})
             _note_relation(edit, row, claim, ends)
     past = [{"relation_id": row.id, "from_ci_id": row.from_ci_id, "to_ci_id": row.to_ci_id, "known_to": edit.now} for row in rows.values()]
     moved = {row["id"] for row in changed}

@@ -15,6 +15,7 @@ from collector.store.content import encode, hash_body
 from collector.store.delivery import Delivery
 from collector.store.edit import Edit
 from collector.store.endpoint import find_endpoints
+from collector.store.merge_edge import hold_own_edges
 from collector.store.past import keep_ends
 from collector.store.relation_loss import confirm_suggestions, end_relations, judge_relation_loss, note_ends, suggestion_of
 from collector.store.relation_order import close_older_parents, find_refusals
@@ -105,7 +106,11 @@ def follow_refs(edit: Edit, source_id: int, refs: Collection[str]) -> set[str]:
     if not refs:
         return set()
     rows = _load(edit, relation.c.source_id == source_id)
-    return _change(edit, [row for row in rows if row.claim.from_end in refs or row.claim.to_end in refs])
+    return _change(edit, [row for row in rows if _names(row, refs)])
+
+
+def _names(row: RelationRow, refs: Collection[str]) -> bool:
+    return any(isinstance(end, str) and end in refs for end in (row.claim.from_end, row.claim.to_end))
 
 
 def _change(edit: Edit, rows: Sequence[RelationRow]) -> set[str]:
@@ -148,6 +153,7 @@ def _resolve(edit: Edit, rows: Sequence[RelationRow]) -> None:
             kind = edit.context.relations.get(row.type)
             if kind is not None and kind.undirected and row.from_ci_id is not None and row.to_ci_id is not None:
                 row.from_ci_id, row.to_ci_id = sorted((row.from_ci_id, row.to_ci_id))
+    hold_own_edges(edit, rows)
 
 
 def _find(end: str | Endpoint, by_ref: Mapping[str, str | None], by_identifiers: Mapping[bytes, str]) -> str | None:

@@ -6,7 +6,7 @@ person may assign it otherwise. Taking an un-merge back merges again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import combinations, product
 from typing import Any
 
@@ -16,13 +16,14 @@ from sqlalchemy import Connection, delete, insert, or_, select, update
 from collector.reconcile.decide import RECORDED
 from collector.reconcile.fact import RecordedChange
 from collector.store.ci import StoredCi, load_cis
+from collector.store.claim import save_recorded_claims
 from collector.store.content import decode, encode, load_contents
 from collector.store.edit import NO_VALUE, Context, Edit
 from collector.store.identifier import new_id
 from collector.store.link import identify_records
 from collector.store.merge import carry_out_merge, mark_undone
 from collector.store.merge_before import MergeBefore, before_of, restore_differences
-from collector.store.merge_evidence import follow_evidence
+from collector.store.merge_evidence import find_misplaced, follow_evidence
 from collector.store.merge_move import Returned, give_back
 from collector.store.merge_side import load_exact, load_pins, resolve
 from collector.store.pin import remove_pin
@@ -31,7 +32,7 @@ from collector.store.recorded import set_tags
 from collector.store.recorded_side import SideChange, apply_changes, changes_of, recorded_of
 from collector.store.schema import ci, decision, history, identity_constraint, merged_ci, pin, source_record
 from collector.store.settle import settle
-from collector.store.source_record import load_records
+from collector.store.source_record import StoredRecord, load_records
 from collector.store.statement import insert_or_replace, parts, update_rows
 from collector.store.verdict import DecisionSubject, Made, save_decision
 from muster.errors import ConflictError
@@ -123,18 +124,28 @@ def carry_out_unmerge(edit: Edit, made: Made, merge: Merge) -> set[str]:
     _restore_tags(edit, merge, holder, is_whole=is_whole)
     _restore_pins(edit, merge)
     _restore_decided(edit, merge)
+    for row in load_cis(edit.connection, merge.losers).values():
+        save_recorded_claims(edit, row.id, row.zone, recorded_of(edit, row))
     _note(edit, merge, returned, holder)
     moved = _independent(edit, returned)
     linked = identify_records(edit, {*moved, *_records_of(edit, {holder.id})})
     touched = follow_evidence(edit, returned, merge.at)
-    placed = place_records(edit, follow_owners(edit, {*moved, *linked.moved}))
+    placed = _place(edit, [*follow_owners(edit, {*moved, *linked.moved}), *find_misplaced(edit, returned.touched)])
     restore_differences(edit, [row for row in merge.before.differences if is_whole or row.ci_id in returned.redirects])
     mark_undone(edit, merge.decision_id, merge.losers, made.id)
     if is_whole:
         edit.connection.execute(update(decision).where(decision.c.id == merge.decision_id).values(undone_by=made.id))
     detail = {"survivor": merge.survivor_id, "losers": list(merge.losers), "merge": merge.decision_id, "choices": merge.choices}
     save_decision(edit, made, DecisionSubject(sides=tuple(sides), constraint_ids=constraint_ids, detail=detail), undoes=merge.decision_id)
-    return {*touched, *returned.touched, *linked.touched, *placed.touched, *merge.before.decided.keys() & returned.touched}
+    return {*touched, *returned.touched, *linked.touched, *placed, *merge.before.decided.keys() & returned.touched}
+
+
+def _place(edit: Edit, records: Iterable[StoredRecord]) -> set[str]:
+    """Source by source, so that a part that several see becomes one CI."""
+    by_source: dict[int, dict[int, StoredRecord]] = {}
+    for each in records:
+        by_source.setdefault(each.source_id, {})[each.id] = each
+    return {ci_id for _, each in sorted(by_source.items()) for ci_id in place_records(edit, each.values()).touched}
 
 
 def _merge_again(connection: Connection, context: Context, row: Any, *, actor: str, now: int, reason: str) -> str:
