@@ -84,8 +84,8 @@ def _check_decide(told: CaseText, path: str, decide: Decide, index: int) -> None
     allowed = _DECISIONS[on[0]]
     if decide.decision not in allowed:
         raise told.error(f"{path}.decision", f"{decide.decision} is no decision on a {on[0]}; known are {', '.join(allowed)}")
-    if decide.decision == "link" and decide.to is None:
-        raise told.error(path, "link needs `to`: the CI that it is")
+    if decide.decision == "link" and (decide.to is None) == (decide.change is None):
+        raise told.error(path, "link needs `to`, the CI that it is, or `change`, the approved change that it belongs to")
     if decide.step is not None:
         _check_step_number(told, f"{path}.step", decide.step, index)
 

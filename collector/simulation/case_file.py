@@ -7,7 +7,9 @@ from typing import Any
 
 import msgspec
 
-from collector.reconcile.authorise import Policy, PolicySet
+from collector.reconcile import policy_document
+from collector.reconcile.authorise import PolicySet
+from collector.reconcile.change_document import check_change
 from collector.reconcile.settings import Settings
 from collector.simulation.case_check import check_steps
 from collector.simulation.case_format import MAXIMUM_STEPS, CaseFile
@@ -38,6 +40,7 @@ def _check_model(told: CaseText, case: CaseFile) -> None:
     to_settings(case, told)
     to_catalogue(case, told)
     to_policies(case, told)
+    to_changes(case, told)
 
 
 def to_settings(case: CaseFile, told: CaseText | None = None) -> Settings:
@@ -70,16 +73,29 @@ def to_catalogue(case: CaseFile, told: CaseText | None = None) -> ClassCatalogue
 
 def to_policies(case: CaseFile, told: CaseText | None = None) -> PolicySet:
     """The policies of a case, in order. Raises as `to_settings`."""
-    policies = []
-    for index, table in enumerate(case.policies):
-        try:
-            policies.append(msgspec.convert(table, Policy, strict=True))
-        except msgspec.ValidationError as error:
-            raise _refuse(told, f"$.policies[{index}]", str(error), Policy) from None
+    if not case.policies:
+        return PolicySet(())
     try:
-        return PolicySet(policies)
-    except ConfigurationError as error:
-        raise _error(told, "$.policies", str(error)) from None
+        return policy_document.to_policies(case.policies, file="case", catalogue=to_catalogue(case))
+    except DocumentError as error:
+        raise _error(told, error.path if error.path.startswith("$.policies") else "$.policies", error.message) from None
+
+
+def to_changes(case: CaseFile, told: CaseText | None = None) -> dict[str, str]:
+    """The changes of a case as documents by their place. Raises as `to_settings`."""
+    catalogue = to_catalogue(case)
+    documents = {f"$.changes[{index}]": to_document(table) for index, table in enumerate(case.changes)}
+    for path, text in documents.items():
+        try:
+            check_change(text, path, catalogue)
+        except DocumentError as error:
+            raise _error(told, f"{path}{error.path[1:]}", error.message) from None
+    return documents
+
+
+def to_document(table: dict[str, Any]) -> str:
+    """A change that stands in a case, as its file would have it."""
+    return msgspec.json.encode(table).decode()
 
 
 def _refuse(told: CaseText | None, path: str, message: str, kind: Any) -> ConfigurationError:

@@ -61,6 +61,7 @@ class Decide(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     until: Instant | None = None
     observed: Any | UnsetType = UNSET
     to: Name | None = None
+    change: Word | None = None
     keep: Name | None = None
 
 

@@ -10,12 +10,13 @@ import msgspec
 from sqlalchemy import Connection
 
 from collector.simulation.case_check import duration_ms
-from collector.simulation.case_file import to_catalogue, to_policies, to_settings
+from collector.simulation.case_file import to_catalogue, to_changes, to_policies, to_settings
 from collector.simulation.case_format import CaseFile, Operation, Step
 from collector.simulation.decider import Decider
 from collector.simulation.expectation import compare
 from collector.simulation.naming import Naming
 from collector.simulation.state import render_state
+from collector.store.apply_change import apply_changes
 from collector.store.due import find_next_due
 from collector.store.edit import Context
 from collector.store.engine import Database
@@ -43,8 +44,8 @@ class Course:
     def __init__(self, case: CaseFile, database: Database) -> None:
         self._case = case
         self._database = database
-        self._context = Context(to_catalogue(case), settings=to_settings(case), policies=to_policies(case))
-        self._decider = Decider(self._context, Naming())
+        self.context = Context(to_catalogue(case), settings=to_settings(case), policies=to_policies(case))
+        self._decider = Decider(self.context, Naming())
         self._now: int | None = None
         self._at = START_MS
         self._sequences: dict[tuple[str, str, str], int] = {}
@@ -59,8 +60,12 @@ class Course:
         Raises InputError, with the step in its path, for a report that is none.
         """
         reports = {number: self._prepare(number, step) for number, step in enumerate(self._case.steps) if step.report is not None}
+        changes = to_changes(self._case)
         for number, step in enumerate(self._case.steps):
             self._pass_time(self._at if step.at is None else parse_instant(step.at))
+            if changes and number == 0:
+                with self._database.begin() as connection:
+                    apply_changes(connection, self.context, changes, actor="person:case", now=self._clock())
             self._take(number, step, reports)
             if checks and step.expect is not None:
                 self.faults += [f"step {number}: {fault}" for fault in compare(step.expect, self.read_state())]
@@ -104,7 +109,7 @@ class Course:
         envelope = Envelope(sent.report, sent.body, CONTENT_TYPE_JSON, self._clock())
         try:
             with self._database.begin() as connection:
-                answer = receive_report(connection, self._context, envelope).answer
+                answer = receive_report(connection, self.context, envelope).answer
         except MusterError as error:
             self._refuse(number, error)
             return
@@ -156,7 +161,7 @@ class Course:
     def _sweep(self) -> None:
         for _ in range(SWEEPS_AT_ONCE):
             with self._database.begin() as connection:
-                if sweep(connection, self._context, self._clock()).is_whole:
+                if sweep(connection, self.context, self._clock()).is_whole:
                     return
 
 

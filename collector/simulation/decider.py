@@ -10,14 +10,14 @@ from msgspec import UNSET
 from sqlalchemy import Connection
 
 from collector.reconcile.compare import value_token
+from collector.simulation.case_file import to_document
 from collector.simulation.case_format import Adopt, Decide, Merge, Name, Operation, Record, Unmerge
 from collector.simulation.naming import Naming
+from collector.store.apply_change import apply_changes
 from collector.store.decision import (
     Choice,
-    accept_differences,
     adopt_suggestion,
-    ignore_differences,
-    reject_differences,
+    link_differences,
     resolve_case,
     undo_decision,
 )
@@ -26,6 +26,7 @@ from collector.store.merge import merge_cis
 from collector.store.pin import PinWish, pin_value, unpin_value
 from collector.store.recorded import Patch, patch_recorded
 from collector.store.recording import record_ci
+from collector.store.review_decision import ReviewWish, review_differences
 from collector.store.unmerge import unmerge
 from collector.store.whole_state import find_records
 from muster.errors import ConfigurationError, NotFoundError
@@ -80,16 +81,17 @@ class Decider:
         found = self.naming.find_difference(connection, wish.difference, is_decided=wish.decision == "undo")
         if wish.decision == "undo":
             return undo_decision(connection, self.context, str(found.decision_id), actor=actor, now=now, reason=wish.reason)
+        choice = Choice({found.id: None if wish.observed is UNSET else value_token(wish.observed)})
+        if wish.decision == "link" and wish.change is not None:
+            return link_differences(connection, self.context, choice, change_id=wish.change, actor=actor, now=now, reason=wish.reason)
         if wish.decision == "link":
             assert wish.to is not None
             other = self.naming.find_ci(connection, wish.to)
             return adopt_suggestion(connection, self.context, found.ci_id, other, actor=actor, now=now, reason=wish.reason)
-        choice = Choice({found.id: None if wish.observed is UNSET else value_token(wish.observed)})
-        if wish.decision == "ignore":
-            until = None if wish.until is None else parse_instant(wish.until)
-            return ignore_differences(connection, self.context, choice, actor=actor, now=now, until=until, reason=wish.reason)
-        decide = accept_differences if wish.decision == "accept" else reject_differences
-        return decide(connection, self.context, choice, actor=actor, now=now, reason=wish.reason)
+        until = None if wish.until is None else parse_instant(wish.until)
+        asked = ReviewWish(kind=wish.decision, choice=choice, reason=wish.reason, until=until)  # type: ignore[arg-type]  # one of the three that are left
+        made = review_differences(connection, self.context, asked, actor=actor, now=now)
+        return made.decision_id or str(made.waiting_id)
 
     def operate(self, connection: Connection, number: int, wish: Operation, now: int) -> None:
         """One `operation` step but `advance`. Raises as `decide`."""
@@ -102,6 +104,7 @@ class Decider:
             "lifecycle": self._change_lifecycle,
             "retire": self._retire,
             "adopt": self._adopt,
+            "change": self._approve,
         }
         for name, carry_out in run.items():
             value = getattr(wish, name)
@@ -128,9 +131,7 @@ class Decider:
         return unmerge(connection, self.context, found[-1], actor=doing.actor, now=doing.now, reason=doing.reason)
 
     def _record(self, connection: Connection, value: Record, doing: Doing) -> None:
-        if value.ci is not None:
-            ci_id = self.naming.find_ci(connection, value.ci)
-            patch = Patch(value.attributes, value.tags, value.lifecycle)
+        patch = Patch(value.attributes, value.tags, value.lifecycle)
         if value.ci is not None:
             ci_id = self.naming.find_ci(connection, value.ci)
             patch_recorded(connection, self.context, ci_id, patch, actor=doing.actor, now=doing.now, reason=doing.reason)
@@ -165,6 +166,9 @@ class Decider:
     def _retire(self, connection: Connection, value: Name, doing: Doing) -> None:
         ci_id = self.naming.find_ci(connection, value)
         patch_recorded(connection, self.context, ci_id, Patch(lifecycle="retired"), actor=doing.actor, now=doing.now, reason=doing.reason)
+
+    def _approve(self, connection: Connection, value: dict[str, Any], doing: Doing) -> None:
+        apply_changes(connection, self.context, {"$.operation.change": to_document(value)}, actor=doing.actor, now=doing.now)
 
     def _adopt(self, connection: Connection, value: Adopt | list[Name], doing: Doing) -> str:
         ci, to = (value.ci, value.to) if isinstance(value, Adopt) else value

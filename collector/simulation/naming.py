@@ -64,7 +64,7 @@ def _is_of(row: DifferenceRow, name: DifferenceName) -> bool:
     if name.kind is not None and row.kind != name.kind:
         return False
     if name.attribute is not None:
-        return row.attribute == name.attribute
+        return name.attribute in (row.attribute, row.attribute.partition("|")[0])  # a relation's goes on with its other end
     return name.kind is not None or row.kind in _OWN_KINDS
 
 

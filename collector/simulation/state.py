@@ -95,10 +95,13 @@ def _difference(each: DifferenceRow, name: Callable[[Any], Any]) -> dict[str, An
     return {
         "kind": each.kind,
         "subject": name(each.ci_id),
-        "attribute": name(each.attribute),
+        "attribute": each.attribute.partition("|")[0] if each.kind.endswith("_relation") else name(each.attribute),
         "recorded": name(each.recorded),
         "observed": name(each.observed),
         "state": each.state,
+        "change": each.change_id,
+        "unauthorised": each.is_unauthorised,
+        "flaps": each.flaps,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -76,7 +77,7 @@ def _check(edit: Edit, change_id: str, wanted: Expectation) -> Check:
     return Check(observed, len(ids), missing)
 
 
-def _with_values(edit: Edit, rows: list[Any]) -> list[tuple[Any, dict[str, Any]]]:
+def _with_values(edit: Edit, rows: Sequence[Any]) -> list[tuple[Any, dict[str, Any]]]:
     contents = load_contents(edit.connection, {row.effective_hash for row in rows})
     return [(row, contents.get(row.effective_hash or b"", {})) for row in rows]
 

@@ -12,28 +12,34 @@ import msgspec
 from sqlalchemy import Connection, select, update
 
 from collector.reconcile.compare import value_token
-from collector.reconcile.decide import RECORDED, Verdict, accept, ignore, reject, undo
+from collector.reconcile.decide import RECORDED, Verdict, accept, ignore, link, reject, undo
 from collector.reconcile.difference import StoredDifference
 from collector.store.case_decision import adopt_suggestion, resolve_case, take_back_identity
 from collector.store.ci import load_cis
 from collector.store.content import encode, load_contents
 from collector.store.edit import Context, Edit
+from collector.store.filter import compile_text
 from collector.store.identifier import new_id
 from collector.store.imported_row import take_back_import
 from collector.store.past import correct_back, keep_changes
 from collector.store.pin import take_back_pin
+from collector.store.read_difference import FIELDS
 from collector.store.recorded import take_back_tags
 from collector.store.recorded_relation import take_back_relations
-from collector.store.recorded_side import CLASS, SideChange, apply_changes, changes_of, load_families, load_family, recorded_of
-from collector.store.schema import decision, difference
+from collector.store.recorded_side import CLASS, SideChange, apply_changes, changes_of, load_families, load_family_ids, recorded_of
+from collector.store.schema import ci, decision, difference
 from collector.store.settle import settle
+from collector.store.stored_change import load_document
 from collector.store.stored_difference import load_by_ids
 from collector.store.unmerge import unmerge
 from collector.store.verdict import DecisionSubject, DifferenceBefore, Made, carry_out, save_decision
 from muster.errors import ConflictError, InputError, NotFoundError, quote
 from muster.model.state import Lifecycle
 
-__all__ = ["Choice", "accept_differences", "adopt_suggestion", "ignore_differences", "reject_differences", "resolve_case", "undo_decision"]
+__all__ = [
+    "Choice", "accept_differences", "adopt_suggestion", "choose", "ignore_differences", "link_differences", "reject_differences", "resolve_case",
+    "undo_decision",
+]  # fmt: skip
 
 AT_ONCE = 10_000
 _subject = msgspec.msgpack.Decoder(DecisionSubject)
@@ -41,11 +47,12 @@ _subject = msgspec.msgpack.Decoder(DecisionSubject)
 
 class Choice(msgspec.Struct, frozen=True):
     """Which differences. `tokens`: id to the `observed_token` that was seen with it (None: whatever is observed now); `group`: every
-    open one of this group key beside them.
+    open one of this group key beside them; `query`: every open one that a query of the review queue finds.
     """
 
     tokens: Mapping[str, str | None] = {}
     group: str | None = None
+    query: str = ""
 
 
 def accept_differences(connection: Connection, context: Context, choice: Choice, *, actor: str, now: int, reason: str = "") -> str:
@@ -54,7 +61,7 @@ def accept_differences(connection: Connection, context: Context, choice: Choice,
     Raises NotFoundError, ConflictError (`observed-moved` with the value now seen, `already-decided`): then nothing is accepted.
     """
     edit, made = _begin(connection, context, "accept", actor, reason, now=now)
-    chosen = _choose(edit, choice)
+    chosen = choose(edit, choice)
     whole = {each.ci_id for each in chosen if each.kind == "new_ci"}
     families = load_families(edit, whole)
 
@@ -69,7 +76,7 @@ def accept_differences(connection: Connection, context: Context, choice: Choice,
 def reject_differences(connection: Connection, context: Context, choice: Choice, *, actor: str, now: int, reason: str = "") -> str:
     """Observed is wrong or was not authorised: it stays in sight until the world agrees; the decision's id. Raises as accepting does."""
     edit, made = _begin(connection, context, "reject", actor, reason, now=now)
-    chosen = _choose(edit, choice)
+    chosen = choose(edit, choice)
     _check_tokens(chosen, choice)
     return _decide(edit, made, chosen, reject)
 
@@ -77,7 +84,7 @@ def reject_differences(connection: Connection, context: Context, choice: Choice,
 def ignore_differences(connection: Connection, context: Context, choice: Choice, *, actor: str, now: int, until: int | None, reason: str = "") -> str:
     """Not now: silent until an instant (None: until it goes away by itself); the decision's id. Raises as accepting does."""
     edit, made = _begin(connection, context, "ignore", actor, reason, now=now)
-    chosen = _choose(edit, choice)
+    chosen = choose(edit, choice)
     _check_tokens(chosen, choice)
     return _decide(edit, made, chosen, lambda each: ignore(each, until, now))
 
@@ -106,7 +113,7 @@ def undo_decision(connection: Connection, context: Context, decision_id: str, *,
     save_decision(edit, made, DecisionSubject(sides=tuple(sides)), undoes=decision_id)
     connection.execute(update(decision).where(decision.c.id == decision_id).values(undone_by=made.id))
     whole = {change.ci_id for change in sides if change.before.is_recorded != change.after.is_recorded}
-    settle(edit, touched | {each.id for ci_id in whole for each in load_family(edit, ci_id)})
+    settle(edit, touched | load_family_ids(edit, whole))
     return made.id
 
 
@@ -115,15 +122,30 @@ def _begin(connection: Connection, context: Context, kind: str, actor: str, reas
     return Edit(connection, context, now, "decision", made.id), made
 
 
-def _choose(edit: Edit, choice: Choice) -> list[StoredDifference]:
+def link_differences(connection: Connection, context: Context, choice: Choice, *, actor: str, now: int, change_id: str, reason: str = "") -> str:
+    """They belong to a change: no longer unauthorised, and of its group; the decision's id. Raises as accepting does."""
+    load_document(connection, change_id)
+    edit, made = _begin(connection, context, "link", actor, reason, now=now)
+    chosen = choose(edit, choice)
+    _check_tokens(chosen, choice)
+    settle(edit, carry_out(edit, made, [(each, link(each, change_id)) for each in chosen], detail={"change": change_id}))
+    return made.id
+
+
+def choose(edit: Edit, choice: Choice) -> list[StoredDifference]:
+    """The differences of a choice, in the order of opening. Raises InputError for none or too many, NotFoundError."""
     ids = set(choice.tokens)
+    if choice.query:
+        condition = compile_text(choice.query, edit.context.catalogue, edit.now, FIELDS) & (difference.c.state == "open")
+        joined = difference.join(ci, ci.c.id == difference.c.ci_id)
+        ids.update(edit.connection.execute(select(difference.c.id).select_from(joined).where(condition).limit(AT_ONCE + 1)).scalars())
     if choice.group is not None:
         query = select(difference.c.id).where(difference.c.group_key == choice.group, difference.c.state == "open")
         ids.update(edit.connection.execute(query.limit(AT_ONCE + 1)).scalars())
     if not ids:
-        if choice.group is None:
-            raise InputError("nothing is chosen; name differences or a group", path="$")
-        raise NotFoundError(f"no open difference of group {quote(choice.group)}; see `muster difference list`")
+        if choice.group is None and not choice.query:
+            raise InputError("nothing is chosen; name differences, a group or a query", path="$")
+        raise NotFoundError(f"no open difference of {quote(choice.group or choice.query)}; see `muster difference list`")
     if len(ids) > AT_ONCE:
         raise InputError(f"more than {AT_ONCE} differences at once; decide on a part of them first", path="$")
     return load_by_ids(edit, ids)

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from collector.store.content import decode, load_contents
-from collector.store.schema import ci, decision, difference, relation, review_case, source, source_record
+from collector.store.schema import ci, decision, difference, relation, review_case, section, source, source_record
 
 
 class CiRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +62,9 @@ class DifferenceRow(msgspec.Struct, frozen=True, kw_only=True):
     group_key: str
     decision_id: str | None
     opened_at: int
+    change_id: str | None = None
+    is_unauthorised: bool = False
+    flaps: int = 0
 
 
 class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,13 +172,26 @@ def _provenance(stored: Any, effective: dict[str, Any], records: tuple[tuple[str
 
 
 def _load_relations(connection: Connection, names: dict[int, str]) -> tuple[RelationRow, ...]:
-    query = select(relation).where(relation.c.valid_to.is_(None)).order_by(relation.c.id)
+    of_it = (section.c.source_id == relation.c.source_id) & (section.c.name == relation.c.section)
+    query = select(relation, section.c.stale_at).outerjoin(section, of_it).where(relation.c.valid_to.is_(None)).order_by(relation.c.id)
+    rows = connection.execute(query).all()
+    standing = {_ends(row) for row in rows if _stands(row)}
     return tuple(
         RelationRow(
             type=row.type, from_id=row.from_ci_id, to_id=row.to_ci_id, qualifier=row.qualifier, side=row.side, source=names.get(row.source_id or 0)
         )
-        for row in connection.execute(query)
+        for row in rows
+        if _stands(row) or _ends(row) not in standing
     )
+
+
+def _ends(row: Any) -> tuple[Any, ...]:
+    return (row.type, row.from_ci_id, row.to_ci_id, row.qualifier, row.side)
+
+
+def _stands(row: Any) -> bool:
+    """Whether its witness still says so: it is heard, and has not left it out."""
+    return row.side == "recorded" or (row.stale_at is not None and not row.misses)
 
 
 def _load_differences(connection: Connection) -> tuple[DifferenceRow, ...]:
@@ -194,6 +210,9 @@ def _difference(row: Any) -> DifferenceRow:
         group_key=row.group_key,
         decision_id=row.decision_id,
         opened_at=row.opened_at,
+        change_id=row.change_id,
+        is_unauthorised=row.is_unauthorised,
+        flaps=row.flaps,
     )
 
 
