@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from collector.reconcile.ladder import Edge
-from collector.reconcile.node import Node
-from collector.reconcile.record import Veto
+from collector.reconcile.node import Node, shared_names
+from collector.reconcile.record import RecordView, Veto
 from collector.reconcile.veto import VetoRules, agreements, contradictions, is_outweighed
 
 Pair = tuple[int, int]
@@ -80,6 +80,17 @@ class Clustering:
         """Identifiers that differ between the clusters of two roots, whatever else keeps them apart."""
         return tuple(veto for pair in self._across(left, right) for veto in self.contradicted(*pair))
 
+    def records(self, root: int) -> list[RecordView]:
+        """The source records of a cluster."""
+        return [record for index in self.members[root] if (record := self.nodes[index].record) is not None]
+
+    def is_followed(self, left: int, right: int) -> bool:
+        """Whether one bears the other's name and was first seen when the other was not seen any more: new hardware in an old place."""
+        if not any(shared_names(self.nodes[one].usable, self.nodes[other].usable) for one, other in self._across(left, right)):
+            return False
+        spans = [(min(each.first_seen_at for each in found), max(_seen_until(each) for each in found)) for found in map(self.records, (left, right))]
+        return spans[0][1] < spans[1][0] or spans[1][1] < spans[0][0]
+
     def vetoes_between(self, left: int, right: int) -> tuple[Veto, ...]:
         """What stops two nodes alone on a strong rung."""
         return self._vetoes([(left, right)], is_strong=True)
@@ -98,6 +109,10 @@ class Clustering:
         if is_strong and is_outweighed(agreed, against.values()):
             return ()
         return tuple(against[key] for key in sorted(against))
+
+
+def _seen_until(record: RecordView) -> int:
+    return min(record.confirmed_at, record.live_until)
 
 
 def climb(clustering: Clustering, edges: Sequence[Edge]) -> None:

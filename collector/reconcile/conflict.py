@@ -13,7 +13,7 @@ from collector.reconcile.exchange import find_exchanges
 from collector.reconcile.ladder import Edge
 from collector.reconcile.node import EMPTY, Node
 from collector.reconcile.quarantine import find_torn
-from collector.reconcile.record import CaseSeed, KnownCi, RecordView, UsedIdentifier, Veto
+from collector.reconcile.record import CaseSeed, KnownCi, UsedIdentifier, Veto
 from muster.model.state import CaseKind
 
 _CLONES = frozenset({"boot_overlap", "cloud_instance", "manager_instance"})
@@ -115,20 +115,16 @@ def _kind_of_contradiction(clustering: Clustering, dispute: _Dispute, *, is_agen
     return "clone" if is_agents or "virtual_machine" in classes else "contradiction"
 
 
-def _records(clustering: Clustering, root: int) -> list[RecordView]:
-    return [record for index in clustering.members[root] if (record := clustering.nodes[index].record) is not None]
-
-
 def _is_agent(clustering: Clustering, root: int) -> bool:
-    return any(record.source.kind == "agent" for record in _records(clustering, root))
+    return any(record.source.kind == "agent" for record in clustering.records(root))
 
 
 def _has_enrolled_anew(clustering: Clustering, dispute: _Dispute) -> bool:
     """Whether the machines that reported under one enrolment have one each now."""
     for left, right in ((dispute.left, dispute.right), (dispute.right, dispute.left)):
-        shared = {record.source for record in _records(clustering, left)} & {record.source for record in _records(clustering, right)}
-        last = max((record.observed_at for record in _records(clustering, left) if record.source in shared), default=None)
-        own = [record for record in _records(clustering, left) if record.source.kind == "agent" and record.source not in shared]
+        shared = {record.source for record in clustering.records(left)} & {record.source for record in clustering.records(right)}
+        last = max((record.observed_at for record in clustering.records(left) if record.source in shared), default=None)
+        own = [record for record in clustering.records(left) if record.source.kind == "agent" and record.source not in shared]
         if last is not None and any(not record.is_closed and record.confirmed_at >= last for record in own):
             return True
     return False
@@ -146,11 +142,11 @@ def _is_other_hardware(clustering: Clustering, dispute: _Dispute) -> bool:
 
 
 def lives_overlap(clustering: Clustering, left: int, right: int) -> bool:
-    """Whether records of both clusters were fresh at one time."""
-    return any(
+    """Whether records of both clusters were fresh at one time, and neither took the other's place."""
+    return not clustering.is_followed(left, right) and any(
         max(one.first_seen_at, other.first_seen_at) < min(one.live_until, other.live_until)
-        for one in _records(clustering, left)
-        for other in _records(clustering, right)
+        for one in clustering.records(left)
+        for other in clustering.records(right)
     )
 
 

@@ -18,15 +18,16 @@ _LISTS = ("ip", "mac")
 
 
 def derive_attributes(ci_class: CiClass, identifiers: Mapping[str, str | list[str]], attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes to add: `name`, of a host or device also `serial`, `ip` and `mac`. Empty where the source told them all.
+    """Attributes to add: of a host or device `name`, `serial`, `ip` and `mac`, of a part all that it is known by. Empty where the source
+    told them all.
 
     A name is the first label of the host name, so that two sources of one host agree. Several serials (a stack) are none of the whole.
     """
     found: dict[str, Any] = {}
     if ci_class.is_dependent:
-        if "name" in identifiers and "name" not in attributes and "name" in ci_class.attributes:
-            found["name"] = identifiers["name"]
-        return found
+        return {
+            name: value for name, value in identifiers.items() if name not in attributes and name in ci_class.attributes and isinstance(value, str)
+        }
     if "name" not in attributes and "name" in ci_class.attributes:
         names = (_single(identifiers.get(kind)) for kind in _NAMES)
         name = next((each for each in names if each), "")

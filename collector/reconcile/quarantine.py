@@ -103,7 +103,9 @@ def _count_machines(clustering: Clustering, roots: set[int]) -> int:
 
 
 def _may_be_one(clustering: Clustering, left: int, right: int) -> bool:
-    """Whether at most their class, their boot or their enrolment keeps two apart."""
+    """Whether at most their class, their boot or their enrolment keeps two apart, or one took the other's name and place."""
+    if clustering.is_followed(left, right):
+        return True
     codes = {veto.code for veto in clustering.vetoes(left, right, is_strong=True)}
     return codes <= SEPARATED_BY_SOURCE and not clustering.contradictions_across(left, right)
 

@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Sequence
 from sqlalchemy import select
 
 from collector.reconcile.absence import KnownRef, SectionJudgement, SectionWord, estate_brake, judge_section
+from collector.reconcile.compare import is_governed
 from collector.reconcile.conflict import resurrection_of
 from collector.reconcile.record import CaseSeed
-from collector.store.content import encode
+from collector.store.content import encode, load_contents
 from collector.store.delivery import Delivery
 from collector.store.edit import Edit
 from collector.store.inventory import Inventory
@@ -47,7 +48,8 @@ def judge_section_loss(edit: Edit, work: Inventory, source: StoredSource, word: 
 
 def _find_volatile(edit: Edit, missing: Sequence[StoredRecord]) -> set[str]:
     """Refs whose going is no loss: of classes that come and go by nature, and parts that are in another owner by now."""
-    found = {each.ref for each in missing if edit.class_of(each.ci_class).control == "ephemeral"}
+    load_contents(edit.connection, (each.content_hash for each in missing), edit.contents)
+    found = {each.ref for each in missing if _is_passing(edit, each)}
     lasting = [each for each in missing if each.ref not in found and each.owner_record_id is not None and each.ci_id is not None]
     if not lasting:
         return found
@@ -56,6 +58,13 @@ def _find_volatile(edit: Edit, missing: Sequence[StoredRecord]) -> set[str]:
     for part in parts(sorted({each.ci_id or "" for each in lasting})):
         now_in |= {row.id: row.owner_ci_id for row in edit.connection.execute(select(ci.c.id, ci.c.owner_ci_id).where(ci.c.id.in_(part)))}
     return found | {each.ref for each in lasting if now_in.get(each.ci_id or "") != owner_of.get(each.owner_record_id or 0)}
+
+
+def _is_passing(edit: Edit, record: StoredRecord) -> bool:
+    """Containers and their links come and go with what runs."""
+    ci_class = edit.class_of(record.ci_class)
+    is_governed_class = ci_class.control == "governed" and record.owner_record_id is not None
+    return ci_class.control == "ephemeral" or (is_governed_class and not is_governed(ci_class, edit.contents[record.content_hash]["attributes"]))
 
 
 def brake_source(edit: Edit, delivery: Delivery, work: Inventory, states: Sequence[StoredSection]) -> bool:

@@ -18,6 +18,8 @@ from collector.store.edit import Edit
 from collector.store.schema import history, identity_claim, identity_constraint, recorded_claim, section, source, source_record
 from collector.store.source import load_source_keys
 from collector.store.statement import parts
+from muster.model.identifier import NAME_KINDS
+from muster.model.normaliser import short_name
 
 _BYSTANDERS = 50
 DOUBTED_HOLDERS = 20  # a quarantined value with no more holders than this is judged again each time
@@ -30,6 +32,7 @@ class _Closure:
 
     claims: dict[int, tuple[Claim, ...]] = field(default_factory=dict)
     recorded: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    namesakes: dict[str, set[tuple[str, str]]] = field(default_factory=dict)  # CIs whose recorded side only suggests
     views: dict[int, RecordView] = field(default_factory=dict)
     bystanders: dict[int, RecordView] = field(default_factory=dict)
     cis: dict[str, KnownCi] = field(default_factory=dict)
@@ -45,8 +48,11 @@ def load_neighbourhoods(edit: Edit, record_ids: Collection[int]) -> list[Neighbo
     found = _Closure()
     _close(edit, found, record_ids)
     found.bystanders = load_views(edit, _find_bystanders(edit, found.claims))
+    for row in find_holders(edit.connection, recorded_claim, _weak_values(edit, found.claims), limit=_BYSTANDERS):
+        found.namesakes.setdefault(row.ci_id, set()).add((row.kind, row.value))
     found.cis = load_known_cis(
-        edit, {view.ci_id for view in (*found.views.values(), *found.bystanders.values()) if view.ci_id} | found.recorded.keys()
+        edit,
+        {view.ci_id for view in (*found.views.values(), *found.bystanders.values()) if view.ci_id} | found.recorded.keys() | found.namesakes.keys(),
     )
     return [_neighbourhood(group, found) for group in sorted(_components(edit, found), key=min) if not group.isdisjoint(record_ids)]
 
@@ -122,10 +128,16 @@ def _records_of(connection: Connection, ci_ids: Collection[str]) -> set[int]:
 
 def _find_bystanders(edit: Edit, claims: Mapping[int, tuple[Claim, ...]]) -> dict[int, tuple[Claim, ...]]:
     """Records that share only a weak claim: near misses for a person."""
+    found = {row.record_id for row in find_holders(edit.connection, identity_claim, _weak_values(edit, claims), limit=_BYSTANDERS)}
+    return load_claims(edit.connection, sorted(found - claims.keys())[:_BYSTANDERS])
+
+
+def _weak_values(edit: Edit, claims: Mapping[int, tuple[Claim, ...]]) -> set[tuple[str, str]]:
+    """What only suggests, as others may claim it: a name under each kind of name, and its short form."""
     kinds = edit.context.suggesting_kinds
     values = {(claim.kind, claim.value) for each in claims.values() for claim in each if claim.kind in kinds and claim.state == "active"}
-    found = {row.record_id for row in find_holders(edit.connection, identity_claim, values, limit=_BYSTANDERS) if row.state == "active"}
-    return load_claims(edit.connection, sorted(found - claims.keys())[:_BYSTANDERS])
+    names = {name for kind, value in values if kind in NAME_KINDS for name in (value, short_name(value))}
+    return values | {(kind, name) for kind in NAME_KINDS for name in names}
 
 
 def load_views(edit: Edit, claims: Mapping[int, tuple[Claim, ...]]) -> dict[int, RecordView]:
@@ -258,12 +270,19 @@ def _join(record_ids: list[int], groups: Iterable[list[int]]) -> list[set[int]]:
     return list(found.values())
 
 
+def _as_names(values: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Values with each name as the name that it is, short."""
+    return {("name", short_name(value)) if kind in NAME_KINDS else (kind, value) for kind, value in values}
+
+
 def _neighbourhood(group: set[int], found: _Closure) -> Neighbourhood:
     records = tuple(found.views[each] for each in sorted(group))
     values = {(claim.kind, claim.value) for view in records for claim in view.claims}
-    near = tuple(view for view in found.bystanders.values() if values & {(claim.kind, claim.value) for claim in view.claims})
+    others = (*found.bystanders.values(), *(view for view in found.views.values() if view.id not in group))
+    weak = _as_names(values)
+    near = tuple(view for view in others if weak & _as_names((claim.kind, claim.value) for claim in view.claims))[:_BYSTANDERS]
     named = {view.ci_id for view in (*records, *near)}
-    cis = [each for each in found.cis.values() if each.id in named or any((claim.kind, claim.value) in values for claim in each.claims)]
+    cis = [each for each in found.cis.values() if each.id in named or weak & _as_names((claim.kind, claim.value) for claim in each.claims)]
     return Neighbourhood(
         records=records,
         cis=tuple(cis),

@@ -23,8 +23,8 @@ CATALOGUE = load_catalogue()
         ("server", {"fqdn": "web01.a.example"}, {"name": None}, {}),
         ("network_device", {"serial": ["S1", "S2"]}, {}, {}),
         ("network_device", {"serial": ["S1"], "ip": "10.0.0.1"}, {}, {"serial": "S1", "ip": ["10.0.0.1"]}),
-        ("software_package", {"manager": "dpkg", "name": "nginx", "architecture": "amd64"}, {}, {"name": "nginx"}),
-        ("filesystem", {"mount_point": "/"}, {}, {}),
+        ("software_package", {"name": "nginx", "manager": "dpkg"}, {"name": "told"}, {"manager": "dpkg"}),
+        ("filesystem", {"mount_point": "/"}, {}, {"mount_point": "/"}),
     ],
 )
 def test_identifiers_tell_what_the_source_did_not(ci_class: str, identifiers: Any, attributes: Any, derived: Any) -> None:
