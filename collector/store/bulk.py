@@ -10,10 +10,12 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Connection, LargeBinary, SmallInteger, Table, func, select
+from sqlalchemy.dialects import postgresql
 
 from collector.store.uuid_text import UuidText
 from collector.store.word import Word
 
+_POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
 _ESCAPED = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _TRANSLATION = str.maketrans(_ESCAPED)
 
@@ -29,6 +31,16 @@ def insert_tuples(connection: Connection, table: Table, names: tuple[str, ...], 
     text = "\n".join(map("\t".join, zip(*columns, strict=True)))
     with connection.connection.cursor() as cursor, cursor.copy(_copy_text(table, names)) as copy:  # type: ignore[attr-defined]  # psycopg's own
         copy.write(text.encode())
+
+
+def update_tuples(connection: Connection, table: Table, names: tuple[str, ...], keys: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write these columns of rows found by their keys; each row: the values, then its keys. No row is named twice."""
+    if not rows:
+        return
+    if connection.dialect.name != "postgresql":
+        connection.exec_driver_sql(_update_text(table, names, keys), list(rows))
+        return
+    connection.exec_driver_sql(_update_all_text(table, names, keys), tuple(list(values) for values in zip(*rows, strict=True)))
 
 
 def take_row_ids(connection: Connection, table: Table, count: int) -> int:
@@ -48,6 +60,20 @@ def _sequence(table: Table) -> str:
 @cache
 def _insert_text(table: Table, names: tuple[str, ...]) -> str:
     return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608 -- names of the schema
+
+
+@cache
+def _update_text(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> str:
+    written, found = ", ".join(f"{name} = ?" for name in names), " AND ".join(f"{name} = ?" for name in keys)
+    return f"UPDATE {table.name} SET {written} WHERE {found}"  # noqa: S608 -- names of the schema
+
+
+@cache
+def _update_all_text(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> str:
+    """One statement for all rows: each column comes as an array."""
+    arrays = ", ".join(f"unnest(%s::{table.c[name].type.compile(_POSTGRESQL)}[]) AS {name}" for name in (*names, *keys))
+    written, found = ", ".join(f"{name} = v.{name}" for name in names), " AND ".join(f"t.{name} = v.{name}" for name in keys)
+    return f"UPDATE {table.name} AS t SET {written} FROM (SELECT {arrays}) AS v WHERE {found}"  # noqa: S608 -- as above
 
 
 @cache

@@ -13,6 +13,7 @@ from collector.store.schema import report
 from muster.errors import ConflictError, NotFoundError
 from muster.wire.report import Answer
 
+COMPRESSION_LEVEL = 3
 _answers = msgspec.msgpack.Decoder(Answer)
 # Built once: for so small a statement, building it costs more than running it.
 _ANSWER = select(report.c.body_hash, report.c.answer).where(report.c.source_id == bindparam("source"), report.c.sequence == bindparam("sequence"))
@@ -32,7 +33,7 @@ class Entry(Struct, frozen=True):
 
 
 def compress_body(body: bytes) -> bytes:
-    return zstandard.ZstdCompressor(level=3).compress(body)
+    return zstandard.ZstdCompressor(level=COMPRESSION_LEVEL).compress(body)
 
 
 def hash_body(body: bytes) -> bytes:

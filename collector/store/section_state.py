@@ -10,9 +10,10 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from collector.reconcile.settings import Settings
 from collector.store.schema import section
-from collector.store.statement import insert_or_replace
+from collector.store.statement import insert_or_replace, parts
 from muster.wire.report import ReceivedSection
 
+HOUR_MS = 3_600_000
 # confirmed: as before; content: items to take; late: older than what is in force; wanted: an unknown digest; unable: it could not be
 # collected; braked: the content that the brake keeps out, again; empty: neither a digest nor items.
 Meaning = Literal["confirmed", "content", "late", "wanted", "unable", "braked", "empty"]
@@ -48,11 +49,23 @@ _SELECT = select(*(section.c[name] for name in StoredSection.__struct_fields__))
 )
 
 
+_ALL = f"SELECT {', '.join(StoredSection.__struct_fields__)} FROM section WHERE source_id IN"  # noqa: S608 -- names of the schema
+
+
 def load_states(connection: Connection, source_id: int, names: Collection[str]) -> dict[str, StoredSection]:
     """What is in force of these sections, by name."""
     if not names:
         return {}
     return {row.name: StoredSection(*row) for row in connection.execute(_SELECT, {"source": source_id, "names": sorted(names)})}
+
+
+def load_all_states(connection: Connection, source_ids: Sequence[int]) -> list[StoredSection]:
+    """What is in force of all sections of these sources."""
+    found: list[StoredSection] = []
+    for part in parts(source_ids):
+        marks = ", ".join(["%s" if connection.dialect.name == "postgresql" else "?"] * len(part))
+        found += [StoredSection(*row) for row in connection.exec_driver_sql(f"{_ALL} ({marks})", tuple(part))]
+    return found
 
 
 def save_states(connection: Connection, states: Sequence[StoredSection]) -> None:
@@ -90,6 +103,15 @@ def judge_word(stored: StoredSection | None, word: ReceivedSection, observed_at:
     if has_content:
         return "content"
     return "empty" if word.digest is None else "wanted"
+
+
+def is_as_before(state: StoredSection, word: ReceivedSection) -> bool:
+    """Whether a confirmation changes nothing but its instant."""
+    return (
+        not state.missing_count
+        and not state.held
+        and (state.status, state.reason, state.interval_seconds) == (word.status, word.reason, word.interval_seconds)
+    )
 
 
 def _is_same_word(stored: StoredSection, word: ReceivedSection) -> bool:

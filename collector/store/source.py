@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from statistics import median_low
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from collector.reconcile.record import SourceKey
 from collector.store.content import decode, encode
 from collector.store.schema import source, token
-from collector.store.statement import update_rows
+from collector.store.statement import parts, update_rows
 from muster.errors import AuthorisationError, quote
 from muster.wire.report import Dropped, Rejection, Source
 
@@ -26,6 +26,11 @@ _SELECT = select(
     source.c.software_version,
 )  # fmt: skip
 _BY_NAME = _SELECT.where(source.c.kind == bindparam("kind"), source.c.name == bindparam("name"), source.c.instance == bindparam("instance"))
+_BY_NAMES = (
+    "SELECT id, kind, name, instance, zone, state, last_sequence, clock_offsets_ms, software_version FROM source"
+    " WHERE (kind, name, instance) IN (VALUES "
+)
+_offsets = msgspec.json.Decoder(list[int])
 ENROLLED = ""  # the instance of a source that is enrolled and has not reported yet; no report can have it
 
 
@@ -64,7 +69,7 @@ class StoredSource(Struct):
 
 def admit(connection: Connection, reported: Source, grant: Grant, now: int) -> StoredSource:
     """The source row of a report, made where it is the first one. Raises AuthorisationError where the token may not report as it."""
-    _check_scope(reported, grant.scope)
+    check_scope(reported, grant.scope)
     if grant.token_id is not None and grant.source_id is None:  # another report may have bound it meanwhile
         bound_to = connection.execute(select(token.c.source_id).where(token.c.id == grant.token_id)).scalar()
         grant = msgspec.structs.replace(grant, source_id=bound_to)
@@ -166,6 +171,18 @@ def save_attempt(
         update_rows(connection, source, [{"id": known.id, **values}])  # as most reports are: a statement that is built once
 
 
+def load_sources(connection: Connection, names: Collection[tuple[str, str, str]]) -> dict[tuple[str, str, str], StoredSource]:
+    """Sources by (kind, name, instance); those that are not known are left out."""
+    found: dict[tuple[str, str, str], StoredSource] = {}
+    for part in parts(sorted(names)):
+        marks = ", ".join(["(%s, %s, %s)" if connection.dialect.name == "postgresql" else "(?, ?, ?)"] * len(part))
+        rows = connection.exec_driver_sql(_BY_NAMES + marks + ")", tuple(word for name in part for word in name))
+        for number, kind, name, instance, zone, state, last_sequence, offsets, version in rows:
+            known = StoredSource(number, SourceKey(kind, name, instance, zone), state, last_sequence, _offsets.decode(offsets), version)
+            found[kind, name, instance] = known
+    return found
+
+
 def parse_scope(value: object) -> Scope:
     """A token's scope from its decoded column; None: anything."""
     return msgspec.convert(value if isinstance(value, Mapping) else {}, Scope)
@@ -182,7 +199,8 @@ def _to_source(row: Any) -> StoredSource | None:
     return StoredSource(row.id, key, row.state, row.last_sequence, msgspec.json.decode(row.clock_offsets_ms, type=list[int]), row.software_version)
 
 
-def _check_scope(reported: Source, scope: Scope) -> None:
+def check_scope(reported: Source, scope: Scope) -> None:
+    """Raises AuthorisationError where a token does not let a source report as this one."""
     for what, value, allowed in (("kind", reported.kind, scope.kinds), ("name", reported.name, scope.names), ("zone", reported.zone, scope.zones)):
         if allowed and value not in allowed:
             raise AuthorisationError(f"this token may not report as {what} {quote(value)}; it may as {', '.join(allowed)}")

@@ -20,11 +20,9 @@ from collector.store.relation import follow_refs, load_section_relations, retry_
 from collector.store.relation_loss import count_missed_relations
 from collector.store.review_case import open_case_once
 from collector.store.schema import ci, source_record
-from collector.store.section_state import Meaning, StoredSection, confirm_states, judge_word, load_states, save_states
+from collector.store.section_state import HOUR_MS, Meaning, StoredSection, confirm_states, is_as_before, judge_word, load_states, save_states
 from collector.store.source_record import load_sections
 from muster.wire.report import ReceivedSection
-
-HOUR_MS = 3_600_000
 
 
 def take_sections(edit: Edit, delivery: Delivery) -> set[str]:
@@ -123,7 +121,7 @@ def _judge(edit: Edit, delivery: Delivery, work: Inventory, meanings: dict[str, 
     is_braked = brake_source(edit, delivery, work, [states[name] for name, meaning in meanings.items() if meaning == "content" and name in states])
     for name, meaning in meanings.items():
         word, state = delivery.report.sections[name], states.get(name)
-        if meaning == "confirmed" and state is not None and _is_as_before(state, word):
+        if meaning == "confirmed" and state is not None and is_as_before(state, word):
             state.confirm(delivery.observed_at, edit.context.settings)
             confirmed.append(state)
         elif meaning == "content":
@@ -145,15 +143,6 @@ def _mark_seen(edit: Edit, delivery: Delivery, names: Collection[str]) -> None:
     of_it = (source_record.c.source_id == delivery.source.id) & source_record.c.section.in_(sorted(names))
     hosts = select(source_record.c.ci_id).where(of_it, source_record.c.owner_record_id.is_(None), source_record.c.closed_at.is_(None))
     edit.connection.execute(update(ci).where(ci.c.id.in_(hosts), ci.c.seen_at < delivery.observed_at).values(seen_at=delivery.observed_at))
-
-
-def _is_as_before(state: StoredSection, word: ReceivedSection) -> bool:
-    """Whether a confirmation changes nothing but its instant."""
-    return (
-        not state.missing_count
-        and not state.held
-        and (state.status, state.reason, state.interval_seconds) == (word.status, word.reason, word.interval_seconds)
-    )
 
 
 def _first_state(delivery: Delivery, name: str, word: ReceivedSection) -> StoredSection:

@@ -10,9 +10,10 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -30,10 +31,18 @@ BATCH_SECONDS = 0.1
 FULL_RETRY_SECONDS = 2.0
 
 
+# Takes several items at once: what came of each, in order, or its error; fewer than it was given where it was told that it is enough.
+Many = Callable[[Connection, Sequence[Any], Callable[[], bool]], Sequence[Any]]
+
+
 @dataclass
 class _Work(Generic[T]):
-    run: Callable[[Connection], T]
+    """A piece of work, or an item for `many`."""
+
+    run: Callable[[Connection], T] | None
     future: Future[T]
+    many: Many | None = None
+    item: Any = None
 
 
 @dataclass
@@ -77,18 +86,28 @@ class Writer:
 
     def submit(self, run: Callable[[Connection], T]) -> Future[T]:
         """Queue a piece of work. Raises UnavailableError with `retry_after_seconds` where the queue is full."""
-        future: Future[T] = Future()
+        return self._put(_Work(run, Future()))
+
+    def submit_many(self, many: Many, item: Any) -> Future[Any]:
+        """Queue an item; those that wait one after another for the same function are given to it together."""
+        return self._put(_Work(None, Future(), many, item))
+
+    def _put(self, work: _Work[T]) -> Future[T]:
         try:
-            self._queue.put_nowait(_Work(run, future))
+            self._queue.put_nowait(work)
         except queue.Full:
             self.figures.refused_total += 1
             message = f"{self._queue.maxsize} writes wait already; send again later"
             raise UnavailableError(message, retry_after_seconds=FULL_RETRY_SECONDS) from None
-        return future
+        return work.future
 
     async def run(self, run: Callable[[Connection], T]) -> T:
         """Submit and wait for the result: for use on an event loop."""
         return await asyncio.wrap_future(self.submit(run))
+
+    async def run_many(self, many: Many, item: Any) -> Any:
+        """Submit an item and wait for what came of it: for use on an event loop."""
+        return await asyncio.wrap_future(self.submit_many(many, item))
 
     def _loop(self) -> None:
         while True:
@@ -125,10 +144,11 @@ class Writer:
         results: list[tuple[_Work[Any], Any, BaseException | None]] = []
         try:
             with self._database.begin() as connection:
-                for work in works:
+                while len(results) < len(works):
                     if results and time.monotonic() - began > BATCH_SECONDS:
                         break
-                    results.append((work, *_run_guarded(connection, work)))
+                    alike = _alike(works[len(results) :])
+                    results += _run_alike(connection, alike, lambda: time.monotonic() - began > BATCH_SECONDS)
         except Exception as error:
             return self._settle_failure(works, error)
         self._note_commit(len(results), time.monotonic() - began)
@@ -159,11 +179,34 @@ class Writer:
         self.figures.last_commit_seconds = seconds
 
 
-def _run_guarded(connection: Connection, work: _Work[Any]) -> tuple[Any, BaseException | None]:
-    """Run in a savepoint: what it wrote goes with its error, the others of the group stay."""
+def _alike(works: list[_Work[Any]]) -> list[_Work[Any]]:
+    """The first, with those right after it that the same function takes."""
+    first = works[0]
+    if first.many is None:
+        return works[:1]
+    return list(takewhile(lambda work: work.many == first.many, works))
+
+
+def _run_alike(connection: Connection, works: list[_Work[Any]], enough: Callable[[], bool]) -> list[tuple[_Work[Any], Any, BaseException | None]]:
+    """Run works of one kind; where several fail together, each is tried alone."""
+    first, many = works[0], works[0].many
+    if many is None:
+        return [(first, *run_guarded(connection, first.run))]  # type: ignore[arg-type]  # one of both is there
+    results, fault = run_guarded(connection, lambda inner: many(inner, [work.item for work in works], enough))
+    if fault is None:
+        return [
+            (work, None, result) if isinstance(result, BaseException) else (work, result, None) for work, result in zip(works, results, strict=False)
+        ]
+    if len(works) == 1:
+        return [(first, None, fault)]
+    return [each for work in works for each in _run_alike(connection, [work], enough)]
+
+
+def run_guarded(connection: Connection, run: Callable[[Connection], Any]) -> tuple[Any, BaseException | None]:
+    """Run in a savepoint: what it wrote goes with its error, the others of the group stay. Raises where the database is at fault."""
     savepoint = connection.begin_nested()
     try:
-        result = work.run(connection)
+        result = run(connection)
         savepoint.commit()
     except Exception as error:
         if is_unavailable(error):

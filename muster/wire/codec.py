@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -46,6 +47,7 @@ def encode(value: object, content_type: str = CONTENT_TYPE_MSGPACK, *, content_e
     return compress(body, content_encoding)
 
 
+@lru_cache(maxsize=64)
 def is_json(content_type: str) -> bool:
     """Whether the type is JSON; False is MessagePack. Raises InputError on any other type."""
     media_type = content_type.partition(";")[0].strip().lower()

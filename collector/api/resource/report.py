@@ -16,6 +16,7 @@ from collector.api.keys import AUTH, CLOCK, PARTS, SETTINGS, WRITER, identity_of
 from collector.api.rate import Bucket, Rate
 from collector.api.route import Resource, Route
 from collector.store import ingest
+from collector.store.intake import receive_reports
 from collector.store.source import Grant, parse_scope
 from collector.store.writer import QUEUE_LIMIT
 from muster.errors import InputError, TooLargeError, UnavailableError
@@ -123,7 +124,8 @@ async def _accept(request: web.Request, report: ReceivedReport, plain: bytes, co
     received_at = request.app[CLOCK].now_ms()
     grant = Grant(token_id=identity.token_id, source_id=identity.source_id, scope=parse_scope(identity.scope))
     envelope = ingest.Envelope(report, plain, content_type, received_at, _sent_at(request), grant)
-    return await request.app[WRITER].run(lambda connection: ingest.receive_report(connection, context, envelope))
+    receipt: ingest.Receipt = await request.app[WRITER].run_many(receive_reports, (context, envelope))
+    return receipt
 
 
 def _sent_at(request: web.Request) -> int | None:
