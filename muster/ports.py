@@ -73,6 +73,19 @@ class Candidate(Struct, frozen=True):
     why: str
 
 
+class RecordView(Struct, frozen=True, rename={"ci_class": "class"}):
+    """What is on record of one CI. `types`: of its attributes, as their class says."""
+
+    id: str
+    number: int
+    ci_class: str
+    zone: str
+    lifecycle: Lifecycle
+    recorded: dict[str, Any]
+    types: dict[str, str]
+    tags: dict[str, str]
+
+
 class PinView(Struct, frozen=True):
     """A value that a person holds against every source. `expires_at` None: until it is taken off."""
 

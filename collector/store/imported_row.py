@@ -26,6 +26,19 @@ def load_known(connection: Connection, mapping: str, keys: Collection[str]) -> d
     return found
 
 
+def find_named(connection: Connection, keys: Collection[str]) -> dict[str, str]:
+    """CIs by number or id, the survivor where one was merged."""
+    found: dict[str, str] = {}
+    survivor = func.coalesce(ci.c.redirect_to, ci.c.id)
+    numbers = {int(each): each for each in keys if each.isdecimal() and len(each) < 19}
+    for part in parts(sorted(numbers)):
+        rows = connection.execute(select(ci.c.number, survivor).where(ci.c.number.in_(part)))
+        found.update({numbers[row[0]]: row[1] for row in rows})
+    for named in parts(sorted(set(keys) - set(numbers.values()))):
+        found.update({row[0]: row[1] for row in connection.execute(select(ci.c.id, survivor).where(ci.c.id.in_(named)))})
+    return found
+
+
 def save_known(edit: Edit, mapping: str, rows: Mapping[str, str]) -> None:
     """Remember which CI these keys are."""
     written = [{"mapping": mapping, "key": key, "ci_id": ci_id, "decision_id": edit.cause_id} for key, ci_id in rows.items()]

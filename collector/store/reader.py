@@ -20,6 +20,7 @@ from collector.store import (
     read_incident,
     read_overview,
     read_pin,
+    read_record,
     read_relation,
     read_series,
     read_service,
@@ -188,6 +189,11 @@ class Reader(AssuranceReader, PastReader, ExplanationReader):
     def get_decision(self, decision_id: str) -> DecisionView:
         with self._database.connect() as connection:
             return read_difference.load_decision(self._on(connection), decision_id)
+
+    def list_records(self, query: str = "", *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page:
+        """RecordView rows of hosts and devices on record, by number."""
+        with self._database.connect() as connection:
+            return read_record.list_records(self._on(connection), query, cursor=cursor, limit=limit)
 
     def list_pins(self, query: str = "", *, owner: str | None = None, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page:
         """PinView rows of the CIs that match, those that end first before the others."""

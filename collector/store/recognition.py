@@ -9,19 +9,23 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from sqlalchemy import insert, select
 
 from collector.reconcile.claim import recorded_claims
 from collector.reconcile.identify import partition
-from collector.reconcile.record import CaseSeed, Claim, Neighbourhood, Part, Suggestion
+from collector.reconcile.record import CaseSeed, Claim, ClaimKey, Neighbourhood, Part, Suggestion
 from collector.store.ci import StoredCi, load_cis
 from collector.store.claim import find_holders, find_quarantined, mark_quarantined, save_claims
 from collector.store.content import encode, hash_body
 from collector.store.edit import Edit
+from collector.store.namesake import find_namesakes
 from collector.store.neighbourhood import load_neighbourhoods
 from collector.store.schema import identity_claim, recorded_claim, source, source_record
 from collector.store.statement import parts
+from muster.model.ci_class import ClassCatalogue
+from muster.model.identifier import NAME_KINDS
 from muster.model.state import CaseKind
 
 _SECTION = "recognition"
@@ -69,20 +73,28 @@ def recognise(edit: Edit, items: Sequence[RecordedItem]) -> list[Recognised]:
     found: dict[int, Recognised] = {}
     asked: list[int] = []
     shared = _shared_inside(edit, claims)
+    twins = _find_twins(edit, claims)
     for at, item in enumerate(items):
         keyed, weak = holders[at]
-        if at in shared or keyed - {item.ci_id} or (item.ci_id is None and weak):
+        if at in twins:
+            found[at] = Recognised(rule=twins[at][1], twin=twins[at][0])
+        elif at in shared or keyed - {item.ci_id} or (item.ci_id is None and weak):
             asked.append(at)
         else:
             found[at] = Recognised(ci_id=item.ci_id, rule="native_key" if item.ci_id is not None else "first_seen")
     if asked:
         found |= _ask_engine(edit, {at: items[at] for at in asked}, {at: claims[at] for at in asked})
+    new = [at for at, each in found.items() if each.ci_id is None and each.twin is None and not each.refusal]
+    for at, near in find_namesakes(edit, {at: (items[at].ci_class, claims[at]) for at in new}).items():
+        known = {each.ci_id for each in found[at].near}
+        added = [Near(each.id, each.number, each.name, "name") for each in near if each.id not in known]
+        found[at] = msgspec.structs.replace(found[at], near=(*found[at].near, *added)[:_NEAR_LIMIT])
     return [found[at] for at in range(len(items))]
 
 
 def _load_holders(edit: Edit, claims: Sequence[tuple[Claim, ...]]) -> list[tuple[set[str | None], bool]]:
     """For each thing: the CIs that hold a value that could link by itself (None: a record without one), and whether a weak one is held."""
-    kinds, weak_kinds = edit.context.key_kinds, edit.context.suggesting_kinds
+    kinds, weak_kinds = edit.context.key_kinds, edit.context.suggesting_kinds - set(NAME_KINDS)
     wanted = {(each.kind, each.value) for one in claims for each in one if each.state == "active" and each.kind in kinds | weak_kinds}
     held: dict[tuple[str, str], set[str | None]] = {}
     rows = find_holders(edit.connection, identity_claim, wanted, limit=len(wanted) * 20 + 1000)
@@ -119,6 +131,26 @@ def _shared_inside(edit: Edit, claims: Sequence[tuple[Claim, ...]]) -> set[int]:
             if each.state == "active" and each.kind in edit.context.key_kinds:
                 by_value.setdefault((each.kind, each.value), []).append(at)
     return {at for places in by_value.values() if len(places) > 1 for at in places}
+
+
+def _find_twins(edit: Edit, claims: Sequence[tuple[Claim, ...]]) -> dict[int, tuple[int, str]]:
+    """Those that share with an earlier one what alone proves a thing: its place, and the kind."""
+    proofs = edit.context.catalogue.derive(_proving_kinds)
+    first: dict[ClaimKey, int] = {}
+    found: dict[int, tuple[int, str]] = {}
+    for at, one in enumerate(claims):
+        for each in one:
+            if each.state == "active" and each.kind in proofs:
+                earlier = first.setdefault(each.key, at)
+                if earlier != at:
+                    found.setdefault(at, (earlier, each.kind))
+    return found
+
+
+def _proving_kinds(catalogue: ClassCatalogue) -> frozenset[str]:
+    """Kinds of which one value is a strong rung by itself."""
+    rules = [rule for each in catalogue for rule in each.identification if rule.strength == "strong" and not rule.common and not rule.equal_sets]
+    return frozenset(kinds[0] for rule in rules if len(kinds := [*rule.all, *rule.shared]) == 1)
 
 
 def _ask_engine(edit: Edit, items: Mapping[int, RecordedItem], claims: Mapping[int, tuple[Claim, ...]]) -> dict[int, Recognised]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, update
 
 from collector.reconcile.decide import RECORDED
 from collector.reconcile.fact import RecordedChange
-from collector.reconcile.validate import validate_value
+from collector.reconcile.recordable import check_values
 from collector.store.ci import StoredCi, load_ci
 from collector.store.content import decode, encode, load_contents
 from collector.store.edit import NO_VALUE, Context, Edit
@@ -20,9 +20,7 @@ from collector.store.recorded_side import apply_changes, load_family, recorded_o
 from collector.store.schema import ci
 from collector.store.settle import settle
 from collector.store.verdict import DecisionSubject, Made, mark_decided, save_decision
-from muster.document import suggest
 from muster.errors import ConflictError, InputError, quote
-from muster.model.ci_class import CiClass
 from muster.model.state import Lifecycle
 
 TAGS_LIMIT = 64
@@ -64,24 +62,6 @@ def patch_recorded(
     mark_decided(edit, {row.id})
     settle(edit, {each.id for each in load_family(edit, row.id)} if not row.is_recorded else {row.id})
     return load_ci(connection, row.id).version
-
-
-def check_values(ci_class: CiClass, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The values as they are kept; empty ones are None. Raises InputError with the path."""
-    found: dict[str, Any] = {}
-    for name, value in changes.items():
-        attribute = ci_class.attributes.get(name)
-        if attribute is None:
-            raise InputError(
-                f"class {ci_class.name} has no attribute {quote(name)}{suggest(name, list(ci_class.attributes))}", path=f"attributes.{name}"
-            )
-        if attribute.volatile:
-            raise InputError("its value moves by itself and is never on record", path=f"attributes.{name}")
-        converted, fault = validate_value(attribute, value)
-        if fault:
-            raise InputError(fault, path=f"attributes.{name}")
-        found[name] = None if converted == "" else converted
-    return found
 
 
 def _change(ci_id: str, name: str, value: Any, recorded: Mapping[str, Any]) -> RecordedChange:

@@ -10,25 +10,21 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from collector.reconcile.claim import RECORDED_PREFIX
 from collector.reconcile.decide import RECORDED, baseline_of
 from collector.reconcile.fact import RecordedChange
+from collector.reconcile.recordable import check_identifiers, check_values
 from collector.store.ci import StoredCi, insert_cis, load_ci
 from collector.store.edit import NO_VALUE, Context, Edit
 from collector.store.identifier import new_id
 from collector.store.observed_view import name_of
 from collector.store.recognition import RecordedItem, recognise
-from collector.store.recorded import NAME_LENGTH, Patch, check_values, write_tags
+from collector.store.recorded import NAME_LENGTH, Patch, write_tags
 from collector.store.recorded_side import CLASS, SideChange, apply_changes, load_family, load_family_contents, recorded_of
 from collector.store.settle import settle
 from collector.store.verdict import DecisionSubject, Made, mark_decided, save_decision
 from muster.document import suggest
 from muster.errors import ConflictError, InputError, quote
 from muster.model.ci_class import CiClass
-from muster.model.identifier import IDENTIFIER_KINDS
-
-IDENTIFIER_LENGTH = 1_024
-VALUES_LIMIT = 100
 
 
 def record_ci(  # noqa: PLR0913 -- what is recorded, by whom, when and why, each by name
@@ -80,29 +76,6 @@ def class_to_record(context: Context, ci_class: str) -> CiClass:
     if known.is_abstract or known.is_dependent:
         raise InputError(f"a {ci_class} is part of others or only their kind; record the host or device that has it", path="class")
     return known
-
-
-def check_identifiers(ci_class: CiClass, identifiers: Mapping[str, Any]) -> dict[str, Any]:
-    """Identifiers as they stand on record: as the attribute of that name where the class has one, else beside the attributes.
-
-    Raises InputError with the path.
-    """
-    found: dict[str, Any] = {}
-    for name, value in identifiers.items():
-        if name not in IDENTIFIER_KINDS:
-            raise InputError(f"unknown identifier {quote(name)}{suggest(name, list(IDENTIFIER_KINDS))}", path=f"identifiers.{name}")
-        values = [each.strip() for each in (value if isinstance(value, list) else [value]) if isinstance(each, str) and each.strip()]
-        if not values:
-            continue
-        if len(values) > VALUES_LIMIT or any(len(each) > IDENTIFIER_LENGTH for each in values):
-            raise InputError(f"more than {VALUES_LIMIT} values, or one of over {IDENTIFIER_LENGTH} characters", path=f"identifiers.{name}")
-        attribute = ci_class.attributes.get(name)
-        kept: Any = values if IDENTIFIER_KINDS[name].is_list and len(values) > 1 else values[0]
-        if attribute is None or (attribute.type != "list" and isinstance(kept, list)):
-            found[f"{RECORDED_PREFIX}{name}"] = kept
-        else:
-            found |= check_values(ci_class, {name: values if attribute.type == "list" else kept})
-    return found
 
 
 def make_recorded(

@@ -61,7 +61,7 @@ def add_nouns() -> None:
         if isinstance(commands, typer.Typer):
             app.add_typer(commands, name=getattr(module, "NOUN", found.name.replace("_", "-")))
         elif callable(command):
-            app.command(found.name.replace("_", "-"))(command)
+            app.command(getattr(module, "NOUN", found.name.replace("_", "-")))(command)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -57,9 +57,11 @@ class Client:
         """An answer that is text."""
         return self._request("GET", path)[0].decode("utf-8", errors="replace")
 
-    def send(self, method: str, path: str, body: object = None, *, etag: str | None = None, content_type: str = "application/json") -> Any:
-        """Write. The collector does the same request only once, however often it is tried."""
-        headers = {"Idempotency-Key": str(uuid.uuid4())}
+    def send(
+        self, method: str, path: str, body: object = None, *, etag: str | None = None, content_type: str = "application/json", has_key: bool = True
+    ) -> Any:
+        """Write. The collector does the same request only once, however often it is tried; without `has_key` as often as it comes."""
+        headers = {"Idempotency-Key": str(uuid.uuid4())} if has_key else {}
         if etag is not None:
             headers["If-Match"] = etag
         if body is not None:
@@ -123,9 +125,9 @@ class Client:
         return http.client.HTTPSConnection(host, parts.port, timeout=self._timeout_seconds, context=context)
 
 
-def open_client(url: str | None) -> Client:
+def open_client(url: str | None, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Client:
     """The client of this process's environment, folder and home."""
-    return Client(load_profile(url, os.environ, folder=Path.cwd(), home=Path.home()))
+    return Client(load_profile(url, os.environ, folder=Path.cwd(), home=Path.home()), timeout_seconds=timeout_seconds)
 
 
 def part(text: object) -> str:
