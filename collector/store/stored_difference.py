@@ -11,7 +11,7 @@ from sqlalchemy import insert, or_, select
 
 from collector.reconcile.compare import Subject, compare, value_token
 from collector.reconcile.difference import DifferenceChange, DifferenceSeed, StoredDifference, TrailEntry
-from collector.reconcile.lifecycle import ACTIVE_STATES, advance, flap_count
+from collector.reconcile.lifecycle import ACTIVE_STATES, advance, flap_count, is_flapping
 from collector.reconcile.relation import compare_relations
 from collector.store.authority import Authority
 from collector.store.ci import StoredCi
@@ -181,7 +181,7 @@ def _row(edit: Edit, change: DifferenceChange, seed: DifferenceSeed | None, know
         "confirmed_at": edit.now,
         "ignore_until": change.ignore_until,
         "next_at": next_at if waits else None,
-        "flaps": flap_count(change.trail, edit.context.settings, edit.now),
+        "flaps": _flaps(edit, change.trail),
         "waiting_id": None,  # a decision that waits was on what differed before
         "version": known.version + 1 if known is not None else 1,
     }
@@ -199,6 +199,12 @@ def _row(edit: Edit, change: DifferenceChange, seed: DifferenceSeed | None, know
             **_marks(seed),
         }
     return row
+
+
+def _flaps(edit: Edit, trail: Sequence[TrailEntry]) -> int:
+    """How often a value that flaps moved; 0 for one that moves as values do."""
+    settings = edit.context.settings
+    return flap_count(trail, settings, edit.now) if is_flapping(trail, settings, edit.now) else 0
 
 
 def _risk(edit: Edit, seed: DifferenceSeed) -> int:
