@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
 from sqlalchemy import Connection
 
 from collector.store import read_explanation
+from collector.store.case_material import Material, TakenReport, iterate_reports, load_material, load_sources
 from collector.store.engine import Database
 from collector.store.reading import Reading
 from muster.explanation import CaseExplanation, CiExplanation, DifferenceExplanation
+
+BuildCase = Callable[[Material, Mapping[int, tuple[str, str, str, str]], Iterable[TakenReport]], dict[str, Any]]
 
 
 class ExplanationReader:
@@ -32,3 +38,10 @@ class ExplanationReader:
         """Why there is a case."""
         with self._database.connect() as connection:
             return read_explanation.explain_case(self._on(connection), case_id)
+
+    def export_case(self, key: str, build: BuildCase) -> dict[str, Any]:
+        """What `build` makes of the reports and decisions about a CI and its neighbourhood. Raises InputError where those are too many."""
+        with self._database.connect() as connection:
+            material = load_material(connection, key)
+            ids = {each.source_id for each in material.records}
+            return build(material, load_sources(connection, ids), iterate_reports(connection, ids))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -19,10 +20,16 @@ Lines = Iterator[str]
 def ci(
     ci: Annotated[str, typer.Argument(help="The CI's number or id.")],
     attribute: Annotated[str | None, typer.Argument(help="Of this attribute alone.")] = None,
+    export_case: Annotated[
+        Path | None, typer.Option("--export-case", help="Write a case file of what was reported and decided instead, everything private replaced.")
+    ] = None,
     output: OutputOption = Output.TABLE,
     url: UrlOption = None,
 ) -> None:
     """Why each source's record belongs to a CI, and why its values are in force."""
+    if export_case is not None:
+        _export(open_client(url).get(f"/v1/cis/{part(ci)}/case-file"), export_case)
+        return
     found: dict[str, Any] = open_client(url).get(f"/v1/cis/{part(ci)}/explanation", attribute=attribute)
     _show(found, output, lambda: _say_ci(found))
 
@@ -45,6 +52,19 @@ def case(
     """Why there is a case: its evidence, and how each of its members came to be."""
     found: dict[str, Any] = open_client(url).get(f"/v1/cases/{part(case)}/explanation")
     _show(found, output, lambda: _say_case(found))
+
+
+def _export(case: Mapping[str, Any], path: Path) -> None:
+    """JSON where the name says so, else YAML. Raises ConfigurationError where it cannot be written."""
+    text = render_value(case, Output.JSON if path.suffix == ".json" else Output.YAML)
+    if str(path) == "-":
+        write(text)
+        return
+    try:
+        path.write_text(text if text.endswith("\n") else f"{text}\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be written: {error.strerror}; check path, rights and space") from None
+    write(f"{path}: {len(case['steps'])} steps; look through it before you give it away, then: muster simulate --empty {path}")
 
 
 def _show(found: Mapping[str, Any], output: Output, say: Any) -> None:

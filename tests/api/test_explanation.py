@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
+from collector.simulation.case_file import parse_case
+from collector.simulation.course import run_case
+from collector.store.scratch import open_scratch
 from tests.api.served import Served, make_server
 
 MANAGER = "configuration_manager"
@@ -27,3 +32,14 @@ def test_one_attribute_is_explained_alone_and_an_unknown_one_is_not_found(engine
     assert [fact["attribute"] for fact in engine.get(f"/v1/cis/{ci['id']}/explanation?attribute=model")["facts"]] == ["model"]
     assert engine.ask("GET", f"/v1/cis/{ci['id']}/explanation?attribute=colour").status == 404
     assert engine.ask("GET", "/v1/cases/none/explanation").status == 404
+
+
+def test_case_file_of_a_ci_can_be_run(engine: Served) -> None:
+    assert engine.report(make_server("secret-name", vendor="V")).status == 200
+    (ci,) = engine.get("/v1/cis?query=secret-name")["items"]
+    assert engine.ask("GET", f"/v1/cis/{ci['id']}/case-file", token="viewer").status == 403
+    case = engine.get(f"/v1/cis/{ci['id']}/case-file", token=MANAGER)
+    assert "secret-name" not in json.dumps(case)
+    with open_scratch() as database:
+        state = run_case(parse_case(json.dumps(case), "case.json"), database)
+    assert len([each for each in state["cis"] if each["class"] == "server"]) >= 1
