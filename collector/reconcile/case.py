@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 from collector.reconcile.record import CaseSeed
+from muster.errors import InputError
 from muster.model.state import CaseKind, CaseState
 
 # An event: that nothing shows it any more does not settle it. (A replacement is found again from the claims that were exchanged.)
 _STAYS_OPEN: frozenset[CaseKind] = frozenset({"resurrection", "mass_loss"})
+
+# same: the members are one; different: they are not; replace: same role, new hardware; revive: it is in use again; release: the loss is
+# real, or the value may be trusted again; confirm: it is as the case says; dismiss: it is nothing.
+CaseAction = Literal["same", "different", "replace", "revive", "release", "confirm", "dismiss"]
+ACTIONS: Mapping[CaseKind, tuple[CaseAction, ...]] = {
+    "ambiguity": ("same", "different", "confirm", "dismiss"),
+    "clone": ("different", "same", "confirm", "dismiss"),
+    "duplicate": ("same", "different", "confirm", "dismiss"),
+    "replacement": ("replace", "same", "different", "confirm", "dismiss"),
+    "mass_loss": ("release", "dismiss"),
+    "resurrection": ("revive", "confirm", "dismiss"),
+    "quarantine": ("confirm", "same", "different", "dismiss"),
+    "class_conflict": ("different", "confirm", "dismiss"),
+    "contradiction": ("different", "same", "confirm", "dismiss"),
+}
+
+
+def check_action(kind: CaseKind, action: CaseAction) -> None:
+    """Raises InputError where a case of this kind has no such action."""
+    if action not in ACTIONS[kind]:
+        raise InputError(f"a case of kind {kind} has no action {action!r}; it has {', '.join(ACTIONS[kind])}", path="action")
 
 
 class StoredCase(Struct, frozen=True):

@@ -101,7 +101,7 @@ def undo_decision(connection: Connection, context: Context, decision_id: str, *,
         raise ConflictError(f"decision {decision_id} is taken back already or is itself an undo; decide anew instead", code="already-undone")
     if row.kind == "baseline":
         raise ConflictError(f"decision {decision_id} took a baseline, which stays as it is; take another", code="immutable")
-    if row.kind in ("merge", "unmerge"):
+    if row.kind in ("merge", "unmerge", "split", "adopt"):
         return unmerge(connection, context, decision_id, actor=actor, now=now, reason=reason)
     subject = _subject.decode(row.subject)
     edit, made = _begin(connection, context, "undo", actor, reason, now=now)

@@ -79,9 +79,11 @@ def merge_cis(
     return made.id
 
 
-def carry_out_merge(edit: Edit, made: Made, keys: Sequence[str], choices: Mapping[str, str], *, undoes: str | None = None) -> set[str]:
+def carry_out_merge(
+    edit: Edit, made: Made, keys: Sequence[str], choices: Mapping[str, str], *, undoes: str | None = None, case_id: str | None = None
+) -> set[str]:
     """All of a merge but the comparison of the two sides afterwards; the CIs to compare. `undoes`: an un-merge; choices that decide nothing
-    any more are left out then."""
+    any more are left out then. `case_id`: the case that this answers."""
     rows = load_to_merge(edit, keys)
     sides = load_sides(edit, rows)
     check_mergeable(sides[0], sides[1:])
@@ -106,7 +108,8 @@ def carry_out_merge(edit: Edit, made: Made, keys: Sequence[str], choices: Mappin
     placed = place_records(edit, follow_owners(edit, {*moved, *linked.moved}))
     before = MergeBefore(**{**kept, "links": links, "lent_pins": lent_pins, "given_tags": given_tags, "choices": dict(choices)})
     told = {"survivor": work.survivor.id, "losers": [loser.id for loser in work.losers], "conflicts": _tell(work.union)}
-    save_decision(edit, made, DecisionSubject(sides=tuple(recorded), detail={**told, DETAIL: before}), undoes=undoes)
+    subject = DecisionSubject(sides=tuple(recorded), case_id=case_id, detail={**told, DETAIL: before})
+    save_decision(edit, made, subject, undoes=undoes)
     return {*work.concerned, *linked.touched, *placed.touched, *(side.ci_id for side in recorded)}
 
 

@@ -82,28 +82,30 @@ def _follow_relations(edit: Edit, returned: Returned, since: int) -> None:
     by_end = _find_ends(edit, known)
     changed: list[dict[str, Any]] = []
     for row, claim in known:
-        ends = {}
-        for column, end in (("from_ci_id", claim.from_end), ("to_ci_id", claim.to_end)):
-            key = end if isinstance(end, str) else msgspec.msgpack.encode(end)
-            found = (by_ref if isinstance(end, str) else by_end).get((row.source_id, key))
-            stands = getattr(row, column)
-            # Only an end that the merge had joined, or kept waiting, is looked at again.
-            ends[column] = found if found is not None and (stands is None or stands in sides) else stands
+        ends = _ends_now(row, claim, by_ref, by_end, sides)
         if (ends["from_ci_id"], ends["to_ci_id"]) != (row.from_ci_id, row.to_ci_id):
             # What is now known to be a relation of a CI with itself never was one.
             is_own = ends["from_ci_id"] is not None and ends["from_ci_id"] == ends["to_ci_id"]
-            end = (
-                {"valid_to": row.valid_from, "end_known_from": edit.now}
-                if is_own
-                else {"valid_to": row.valid_to, "end_known_from": row.end_known_from}
-            )
-            changed.append({"id": row.id, **ends, **end})
+            valid_to, told_at = (row.valid_from, edit.now) if is_own else (row.valid_to, row.end_known_from)
+            changed.append({"id": row.id, **ends, "valid_to": valid_to, "end_known_from": told_at})
             _note_relation(edit, row, claim, ends)
     past = [{"relation_id": row.id, "from_ci_id": row.from_ci_id, "to_ci_id": row.to_ci_id, "known_to": edit.now} for row in rows.values()]
     moved = {row["id"] for row in changed}
     if moved:
         edit.connection.execute(insert(relation_past), [row for row in past if row["relation_id"] in moved])
     update_rows(edit.connection, relation, changed)
+
+
+def _ends_now(
+    row: Any, claim: RelationClaim, by_ref: Mapping[tuple[int, Any], str], by_end: Mapping[tuple[int, Any], str], sides: Collection[str]
+) -> dict[str, str | None]:
+    """Both ends; only one that the merge had joined, or kept waiting, is looked at again."""
+    ends: dict[str, str | None] = {}
+    for column, end in (("from_ci_id", claim.from_end), ("to_ci_id", claim.to_end)):
+        found = by_ref.get((row.source_id, end)) if isinstance(end, str) else by_end.get((row.source_id, msgspec.msgpack.encode(end)))
+        stands: str | None = getattr(row, column)
+        ends[column] = found if found is not None and (stands is None or stands in sides) else stands
+    return ends
 
 
 def _find_refs(edit: Edit, known: Iterable[tuple[Any, RelationClaim]], sides: Collection[str]) -> dict[tuple[int, Any], str]:

@@ -172,7 +172,7 @@ def test_a_near_miss_is_adopted_by_what_was_recorded_before_and_stays(estate: Es
 
 def test_cases_are_decided_once_and_by_what_fits_them(estate: Estate) -> None:
     case = two_claimants(estate)
-    with pytest.raises(InputError, match="released"):
+    with pytest.raises(InputError, match="no action"):
         estate.decide(resolve_case, case, "release", now=at(2))
     made = estate.decide(resolve_case, case, "dismiss", now=at(2), reason="lab")
     with pytest.raises(ConflictError, match="dismissed"):

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct, field
 from collector.api.exchange import answer, read_body, read_id, read_query
 from collector.api.keys import CLOCK, PARTS, READER, WRITER, actor_of
 from collector.api.route import Resource, Route
-from collector.store.case_decision import CaseAction
+from collector.reconcile.case import CaseAction
 from collector.store.decision import resolve_case, undo_decision
 from muster.model.state import CaseState
 from muster.ports import CaseView, DecisionView, Page
