@@ -7,32 +7,26 @@ records were joined or parted after the instant, the effective values are merged
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import select
 
-from collector.reconcile.timeline import Line, value_at
 from collector.store.as_of_link import load_corrected
+from collector.store.ci_past import Moment, Past, load_pasts, redirect_of
 from collector.store.content import decode, encode, load_contents
 from collector.store.observed_view import name_of
 from collector.store.reading import Reading
-from collector.store.schema import ci, history
+from collector.store.schema import ci
 from collector.store.statement import parts
+from muster.model.ci_class import CiClass, naming_attributes
 
-LAYERS = ("observed", "recorded", "presence", "lifecycle", "identity")
 # What stands on the recorded layer beside attributes: being on record, its class, tags and pins.
 _NO_ATTRIBUTE = ("tag.", "pin.")
-Lines = Mapping[tuple[str, str], Sequence[Line]]
 
 
-class Moment(Struct, frozen=True):
-    """What is asked for: true at `at`, by what was known at `known_at`; milliseconds UTC."""
-
-    at: int
-    known_at: int
+_BEFORE = Moment(-1, -1)  # before anything was known
 
 
 class CiState(Struct, frozen=True, kw_only=True):
@@ -57,31 +51,14 @@ class CiState(Struct, frozen=True, kw_only=True):
     tags: dict[str, str]
     merged_into: str | None
     existed: bool
+    created_at: int
     begins_at: int
+    changed_at: int
 
     @property
     def is_there(self) -> bool:
         """Whether it counts as a CI of its own then."""
         return self.existed and self.merged_into is None
-
-
-class Past(Struct):
-    """One CI's row with its lines by layer and attribute. `first`: what its first line tells of its making."""
-
-    row: Any
-    lines: Lines
-    first: dict[str, Any]
-
-    def at(self, layer: str, name: str, moment: Moment, current: bytes | None) -> bytes | None:
-        lines = self.lines.get((layer, name))
-        return current if not lines else value_at(lines, moment.at, moment.known_at, current)
-
-    def word(self, layer: str, name: str, moment: Moment, current: Any) -> Any:
-        """The decoded value; of a layer that tells one value, of any name."""
-        return decode(self.at(layer, name, moment, encode(current))) if (layer, name) in self.lines else current
-
-    def names(self, layer: str) -> set[str]:
-        return {name for at, name in self.lines if at == layer}
 
 
 def load_states(reading: Reading, rows: Sequence[Any], moment: Moment) -> list[CiState]:
@@ -103,22 +80,6 @@ class _Scene(Struct, frozen=True):
     owners: Mapping[str, Past]
     contents: Mapping[bytes, Any]
     corrected: Mapping[str, Mapping[str, Any]]
-
-
-def load_pasts(reading: Reading, rows: Sequence[Any]) -> list[Past]:
-    """Rows with all their lines, in the order of rows."""
-    lines: defaultdict[str, defaultdict[tuple[str, str], list[Line]]] = defaultdict(lambda: defaultdict(list))
-    columns = [history.c[name] for name in ("ci_id", "layer", "attribute", "valid_from", "known_from", "id", "old_value", "new_value")]
-    for part in parts([row.id for row in rows]):
-        for ci_id, layer, name, *line in reading.connection.execute(select(*columns).where(history.c.ci_id.in_(part), history.c.layer.in_(LAYERS))):
-            lines[ci_id][layer, name].append(Line(*line))
-    return [_past(row, lines.get(row.id, {})) for row in rows]
-
-
-def _past(row: Any, lines: Lines) -> Past:
-    made = min(lines.get(("identity", ""), ()), key=lambda line: (line.known_from, line.id), default=None)
-    told = decode(made.new) if made is not None else None
-    return Past(row, lines, told if isinstance(told, dict) else {})
 
 
 def _load_owners(reading: Reading, pasts: Sequence[Past], moment: Moment) -> dict[str, Past]:
@@ -174,18 +135,7 @@ def _made_at(past: Past, owners: Mapping[str, Past]) -> int:
 def _begins_at(past: Past, owners: Mapping[str, Past], known_at: int) -> int:
     """The same, as known then: later reports may have told of earlier."""
     earlier = [line.valid_from for line in past.lines.get(("identity", "begin"), ()) if line.known_from <= known_at]
-    return min(_made_at(past, owners), *earlier)
-
-
-def redirect_of(past: Past, known_at: int) -> str | None:
-    """Into which CI it was believed to be merged; merging corrects all of the past, so only what was known counts."""
-    lines = past.lines.get(("identity", "redirect_to"), ())
-    if not lines:
-        redirect: str | None = past.row.redirect_to
-        return redirect
-    known = [line for line in lines if line.known_from <= known_at]
-    found: str | None = decode(max(known, key=lambda line: (line.known_from, line.id)).new) if known else None
-    return found
+    return min([_made_at(past, owners), *earlier])
 
 
 def _presence(scene: _Scene, past: Past) -> str:
@@ -211,7 +161,7 @@ def _state(scene: _Scene, past: Past) -> CiState:
         id=row.id,
         number=row.number,
         ci_class=class_name,
-        name=_name(reading, past, class_name, effective, recorded),
+        name=_name(scene, past, reading.class_of(class_name), effective, recorded),
         zone=row.zone,
         owner_id=None if owner is None else owner.row.id,
         lifecycle=past.word("lifecycle", "", moment, row.lifecycle),
@@ -224,7 +174,11 @@ def _state(scene: _Scene, past: Past) -> CiState:
         tags=_tags(past, moment),
         merged_into=redirect_of(past, moment.known_at),
         existed=row.created_at <= moment.known_at and begins_at <= moment.at,
+        created_at=row.created_at,
         begins_at=begins_at,
+        changed_at=max(
+            (line.known_from for told in past.lines.values() for line in told if line.known_from <= moment.known_at), default=row.created_at
+        ),
     )
 
 
@@ -274,26 +228,14 @@ def _tags(past: Past, moment: Moment) -> dict[str, str]:
     return tags
 
 
-def _name(reading: Reading, past: Past, class_name: str, effective: Mapping[str, Any], recorded: Mapping[str, Any]) -> str:
-    """As its values named it then; without such values what its source called it."""
-    if not past.names("observed") and not past.names("recorded") - {""} and past.row.ci_class == class_name:
-        return str(past.row.name)
-    return name_of(reading.class_of(class_name), effective, recorded) or str(past.first.get("ref") or past.row.name)
-
-
-def follow_redirects(reading: Reading, row: Any, known_at: int) -> Any:
-    """The row of the CI that this one was believed to be."""
-    seen: set[str] = set()
-    while row.id not in seen:
-        seen.add(row.id)
-        following = redirect_of(load_pasts(reading, [row])[0], known_at)
-        found = None if following is None else reading.connection.execute(select(ci).where(ci.c.id == following)).first()
-        if found is None:
-            return row
-        row = found
-    return row
-
-
-def touched_since(known_at: int) -> Any:
-    """The ids of CIs of which anything became known after an instant: all others were as they are."""
-    return select(history.c.ci_id).where(history.c.known_from > known_at)
+def _name(scene: _Scene, past: Past, ci_class: CiClass, effective: Mapping[str, Any], recorded: Mapping[str, Any]) -> str:
+    """As its values named it then, else as those did with which it became known; else what its source called it."""
+    named = name_of(ci_class, effective, recorded)
+    if named:
+        return named
+    wanted = {name for naming in ci_class.name_from for name in naming_attributes(naming)}
+    first: list[dict[str, Any]] = []
+    for layer, key in (("observed", past.row.effective_hash), ("recorded", past.row.recorded_hash)):
+        current = scene.contents[bytes(key)] if key is not None else {}
+        first.append({name: past.word(layer, name, _BEFORE, current.get(name)) for name in wanted})
+    return name_of(ci_class, first[0], first[1]) or str(past.first.get("ref") or past.row.name)

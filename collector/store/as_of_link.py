@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from collector.reconcile.fact import Observation, Pin
 from collector.reconcile.merge import merge
@@ -31,10 +31,11 @@ def load_linked(reading: Reading, ci_ids: Collection[str], known_at: int) -> dic
     wanted = set(ci_ids)
     joined = source_record.join(source, source.c.id == source_record.c.source_id)
     rows: dict[int, Any] = {}
+    is_known = exists().where(observation_history.c.record_id == source_record.c.id, observation_history.c.known_from <= known_at)
     for part in parts(sorted(wanted)):
         held = select(link_past.c.record_id).where(link_past.c.ci_id.in_(part))
         is_its = source_record.c.ci_id.in_(part) | source_record.c.id.in_(held)
-        rows |= {row.id: row for row in reading.connection.execute(select(*_COLUMNS).select_from(joined).where(is_its))}
+        rows |= {row.id: row for row in reading.connection.execute(select(*_COLUMNS).select_from(joined).where(is_its, is_known))}
     past = _load_past(reading, rows, known_at)
     found: defaultdict[str, list[Any]] = defaultdict(list)
     for record_id in sorted(rows):

@@ -142,8 +142,6 @@ def _absorb(work: _Work, loser: StoredCi) -> None:
     )
     for gone, survivor in family.redirects.items():
         edit.note(gone, "identity", "redirect_to", NO_VALUE, survivor)
-    for part_id, (old, new) in family.moved.items():  # as known from now on it never was the loser's
-        edit.note(part_id, "identity", "owner", old, new, valid_from=family.rows[part_id].created_at)
     edit.note(work.survivor.id, "identity", "merged_from", NO_VALUE, loser.id)
     work.families.append(family)
     work.redirects |= family.redirects

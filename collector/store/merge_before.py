@@ -106,7 +106,7 @@ def restore_differences(edit: Edit, before: Iterable[DifferenceRow]) -> None:
         if row.state == "accepted" or row.decision_id not in (None, was.decision_id) or other not in (None, row.id):
             continue
         words = {name: getattr(was, name) for name in ("state", "decision_id", "ignore_until", "next_at", "rejected_values")}
-        keep_changes(edit, [(row.id, row.state, was.state)], valid_from=row.closed_at)
+        keep_changes(edit, [(row.id, row.state, was.state)], valid_from=row.closed_at, decision_id=was.decision_id)
         back.append({"id": row.id, **words, "closed_at": None, "version": row.version + 1})
     update_rows(edit.connection, difference, back)
 

@@ -16,6 +16,7 @@ from collector.store.ci import load_cis
 from collector.store.edit import NO_VALUE, Edit
 from collector.store.endpoint import find_endpoints
 from collector.store.merge_move import Returned
+from collector.store.past import correct_owners
 from collector.store.schema import check_state, ci, relation, relation_past, source_record, transition
 from collector.store.source import load_source_keys
 from collector.store.source_record import StoredRecord, load_records
@@ -51,8 +52,7 @@ def _follow_parts(edit: Edit, returned: Returned, since: int) -> set[str]:
         if only is not None and only != held_by[part_id] and returned.redirects.get(only) == held_by[part_id]:
             moved[part_id] = only
     zones = {row.id: row.zone for row in load_cis(edit.connection, moved.values()).values()}
-    for part_id, target in moved.items():
-        edit.note(part_id, "identity", "owner", held_by[part_id], target)
+    correct_owners(edit, {part_id: (held_by[part_id], target) for part_id, target in moved.items()})
     rows = [{"id": each, "owner_ci_id": target, "zone": zones[target], "changed_at": edit.now} for each, target in sorted(moved.items())]
     update_rows(edit.connection, ci, rows)
     return {*moved, *moved.values(), *(held_by[each] for each in moved)}

@@ -15,7 +15,7 @@ from sqlalchemy import Column, ColumnElement, Table, Text, cast, insert, literal
 from collector.store.ci import load_cis
 from collector.store.edit import Edit
 from collector.store.merge_side import resolve
-from collector.store.past import keep_ends_where, keep_links_where
+from collector.store.past import correct_owners, keep_ends_where, keep_links_where
 from collector.store.schema import check_state, ci, moved_row, portable_key, relation, source_record, transition
 from collector.store.statement import insert_missing, parts, update_rows
 
@@ -80,8 +80,7 @@ def move_parts(course: Course, moved: Mapping[str, tuple[str, str]], zones: Mapp
     now = course.edit.now
     rows = [{"id": part_id, "owner_ci_id": new, "zone": zones[new], "changed_at": now} for part_id, (_, new) in sorted(moved.items())]
     update_rows(course.edit.connection, ci, rows)
-    for part_id, (old, new) in moved.items():
-        course.edit.note(part_id, "identity", "owner", old, new)
+    correct_owners(course.edit, moved)
 
 
 def redirect(course: Course, moved: Mapping[str, str]) -> None:
@@ -150,7 +149,7 @@ def _own_back(edit: Edit, rows: Iterable[Any], returned: Returned) -> None:
             row = wanted[part_id]
             if owner == returned.holders[row.to_ci_id]:
                 returned.parts[part_id] = row.from_ci_id
-                edit.note(part_id, "identity", "owner", owner, row.from_ci_id)
+    correct_owners(edit, {part_id: (returned.holders[wanted[part_id].to_ci_id], owner) for part_id, owner in returned.parts.items()})
     owners = load_cis(edit.connection, returned.parts.values())
     rows_back = [
         {"id": each, "owner_ci_id": owner, "zone": owners[owner].zone, "changed_at": edit.now} for each, owner in sorted(returned.parts.items())

@@ -6,13 +6,13 @@ docs/time.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, cast, insert, literal, select
 
 from collector.store.edit import Edit
-from collector.store.schema import difference, difference_state, history, link_past, relation, relation_past, source_record
+from collector.store.schema import ci, difference, difference_state, history, link_past, relation, relation_past, source_record
 from collector.store.statement import parts
 
 
@@ -60,6 +60,16 @@ def keep_states_where(edit: Edit, condition: ColumnElement[bool], state: str) ->
     query = select(difference.c.id, difference.c.state, *words).where(condition, difference.c.state != state)
     columns = ["difference_id", "old_state", "new_state", "valid_from", "known_from"]
     edit.connection.execute(insert(difference_state).from_select(columns, query))
+
+
+def correct_owners(edit: Edit, moved: Mapping[str, tuple[str, str]]) -> None:
+    """Parts that belong to another owner because CIs were found to be one, or not: as known from now on, they always did.
+
+    `moved`: part to (owner until now, owner).
+    """
+    for part in parts(sorted(moved)):
+        for row in edit.connection.execute(select(ci.c.id, ci.c.created_at).where(ci.c.id.in_(part))).all():
+            edit.note(row.id, "identity", "owner", *moved[row.id], valid_from=row.created_at)
 
 
 def correct_back(edit: Edit, since: int) -> None:

@@ -8,103 +8,78 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from msgspec import Struct
+from sqlalchemy import ColumnElement, Select, case, func, null, or_, select
 
-from collector.store.content import decode, load_contents
+from collector.store.content import decode
 from collector.store.read_ci import find_row
 from collector.store.reading import Reading, check_limit, load_refs, load_source_refs, make_cursor, read_cursor
 from collector.store.schema import ci, decision, history
 from muster.errors import InputError
-from muster.ports import CiAsAt, CiRef, HistoryEntry, Page
+from muster.ports import HistoryEntry, Page
 
-_LAYERS = ("observed", "recorded", "relation", "presence", "lifecycle", "identity")
+_LAYERS = ("observed", "recorded", "relation", "presence", "lifecycle", "identity", "source")
 
 
-def list_history(
-    reading: Reading, key: str, attribute: str | None, layer: str | None, *, with_contents: bool, cursor: str | None, limit: int
-) -> Page:
-    """Newest first by when it was true, then by when it became known."""
+class Chosen(Struct, frozen=True):
+    """Which lines. `known_at`: those known by then, None: all; `with_contents`: also of what the CI holds."""
+
+    attribute: str | None = None
+    layer: str | None = None
+    with_contents: bool = False
+    known_at: int | None = None
+
+
+def list_history(reading: Reading, key: str, wanted: Chosen, *, cursor: str | None, limit: int) -> Page:
+    """Newest first by when it was true, then by when it became known; each with until when it held."""
+    attribute, layer = wanted.attribute, wanted.layer
     row = find_row(reading, key)
     if layer is not None and layer not in _LAYERS:
         raise InputError(f"unknown layer {layer!r}; known are {', '.join(_LAYERS)}", path="layer")
     of_it: Any = history.c.ci_id == row.id
-    if with_contents:
+    if wanted.with_contents:
         of_it = or_(of_it, history.c.ci_id.in_(select(ci.c.id).where(ci.c.owner_ci_id == row.id)))
-    chosen = select(history).where(of_it)
+    if wanted.known_at is not None:
+        of_it &= history.c.known_from <= wanted.known_at
+    chosen = select(history, _held_until()).where(of_it)
     if attribute is not None:
         chosen = chosen.where(history.c.attribute == attribute)
     if layer is not None:
         chosen = chosen.where(history.c.layer == layer)
-    total = reading.connection.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
+    lines = chosen.subquery()
+    total = reading.connection.execute(select(func.count()).select_from(lines)).scalar_one()
+    table = lines.c
+    chosen = select(lines)
     values = read_cursor(cursor, "-valid", 2)
     if values is not None:
         at, entry_id = (int(value) if isinstance(value, int) else 0 for value in values)
-        chosen = chosen.where(or_(history.c.valid_from < at, (history.c.valid_from == at) & (history.c.id < entry_id)))
-    chosen = chosen.order_by(history.c.valid_from.desc(), history.c.id.desc()).limit(check_limit(limit) + 1)
+        chosen = chosen.where(or_(table.valid_from < at, (table.valid_from == at) & (table.id < entry_id)))
+    chosen = chosen.order_by(table.valid_from.desc(), table.id.desc()).limit(check_limit(limit) + 1)
     rows = reading.connection.execute(chosen).all()
     following = make_cursor("-valid", rows[limit - 1].valid_from, rows[limit - 1].id) if len(rows) > limit else None
     return Page(_entries(reading, rows[:limit]), total, following)
 
 
+# Several things at once may be linked, related or held: only what has one value at a time ends with the next.
+_SINGLE = history.c.layer.in_(("observed", "recorded", "presence", "lifecycle")) | (
+    (history.c.layer == "identity") & history.c.attribute.in_(("class", "owner", "redirect_to"))
+)
+
+
+def _held_until() -> ColumnElement[Any]:
+    """When the next line of the same value took over; a line that was corrected since held for no time at all."""
+    following = func.lead(history.c.valid_from).over(
+        partition_by=(history.c.ci_id, history.c.layer, history.c.attribute), order_by=(history.c.valid_from, history.c.known_from, history.c.id)
+    )
+    return case((_SINGLE, following), else_=None).label("valid_to")
+
+
 def load_recent(reading: Reading, limit: int) -> list[HistoryEntry]:
     """The last lines of all CIs, newest first."""
-    query: Select[Any] = select(history).order_by(history.c.known_from.desc(), history.c.id.desc()).limit(check_limit(limit))
-    return _entries(reading, reading.connection.execute(query).all())
-
-
-def load_as_at(reading: Reading, key: str, at: int, known_at: int | None) -> CiAsAt:
-    """The CI as it was. Before it was first known it did not exist."""
-    row = find_row(reading, key)
-    known_at = reading.now if known_at is None else known_at
-    contents = load_contents(reading.connection, (bytes(each) for each in (row.effective_hash, row.recorded_hash) if each is not None))
-    sides: dict[str, dict[str, Any]] = {
-        "observed": dict(contents[bytes(row.effective_hash)]) if row.effective_hash is not None else {},
-        "recorded": dict(contents[bytes(row.recorded_hash)]) if row.recorded_hash is not None else {},
-        "presence": {"": row.presence},
-        "lifecycle": {"": row.lifecycle},
-    }
-    query = select(history).where(history.c.ci_id == row.id, history.c.layer.in_(sides))
-    lines: dict[tuple[str, str], list[Any]] = {}
-    for line in reading.connection.execute(query.order_by(history.c.valid_from, history.c.known_from, history.c.id)):
-        lines.setdefault((line.layer, line.attribute if line.layer in ("observed", "recorded") else ""), []).append(line)
-    for (layer, name), told in lines.items():
-        _put(sides[layer], name, _value_at(told, at, known_at))
-    if sides["recorded"].get("") is False:
-        sides["recorded"] = {}  # before it was put on record, which is one line for all its values
-    first = reading.connection.execute(select(func.min(history.c.valid_from)).where(history.c.ci_id == row.id)).scalar()
-    existed = min(row.created_at, row.created_at if first is None else first) <= at and row.created_at <= known_at
-    return CiAsAt(
-        ci=CiRef(id=row.id, number=row.number, ci_class=row.ci_class, name=row.name),
-        at=at,
-        known_at=known_at,
-        existed=existed,
-        effective={name: value for name, value in sides["observed"].items() if name and existed},
-        recorded={name: value for name, value in sides["recorded"].items() if name and existed},
-        presence=str(sides["presence"].get("", "unknown")) if existed else "unknown",
-        lifecycle=str(sides["lifecycle"].get("", row.lifecycle)),
+    query: Select[Any] = (
+        select(history, null().label("valid_to")).order_by(history.c.known_from.desc(), history.c.id.desc()).limit(check_limit(limit))
     )
-
-
-def _value_at(lines: Sequence[Any], at: int, known_at: int) -> bytes | None:
-    """The value at `at` by what was known at `known_at`: of the last line until then, else what the first one after it replaced.
-
-    Lines in the order of their validity, of several at one instant the last known last.
-    """
-    known = [line for line in lines if line.known_from <= known_at]
-    past = [line for line in known if line.valid_from <= at]
-    if past:
-        value: bytes | None = past[-1].new_value
-        return value
-    following = known or sorted(lines, key=lambda line: (line.known_from, line.id))
-    before: bytes | None = following[0].old_value
-    return before
-
-
-def _put(side: dict[str, Any], name: str, value: bytes | None) -> None:
-    if value is None:
-        side.pop(name, None)
-    else:
-        side[name] = decode(value)
+    return _entries(reading, reading.connection.execute(query).all())
 
 
 def _entries(reading: Reading, rows: Sequence[Any]) -> list[HistoryEntry]:
@@ -127,6 +102,7 @@ def _entries(reading: Reading, rows: Sequence[Any]) -> list[HistoryEntry]:
             source=None if row.source_id is None else sources.get(row.source_id),
             actor=actors.get(row.cause_id),
             ci=refs.get(row.ci_id),
+            valid_to=row.valid_to,
         )
         for row in rows
     ]
