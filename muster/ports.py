@@ -241,6 +241,12 @@ class DifferenceView(Struct, frozen=True):
     explanation: str
     version: int
     observed_token: str = ""
+    change_id: str | None = None  # the approved change that it belongs to
+    is_unauthorised: bool = False  # a governed attribute moved, and no change expects it
+    flaps: int = 0  # how often a value that goes to and fro moved within a day; 0: it does not
+    waiting_id: str | None = None  # a decision on it that a second person must confirm
+    waiting_by: str | None = None  # who made it
+    other: CiRef | None = None  # of a relation: its other end
 
 
 class DifferenceGroup(Struct, frozen=True):
@@ -259,6 +265,12 @@ class DifferenceGroup(Struct, frozen=True):
     oldest_at: int
     newest_at: int
     example: CiRef
+    change_id: str | None = None
+    unauthorised: int = 0  # how many of them no change expects
+    flaps: int = 0  # of the one that moves most
+    services: list[str] = []  # that depend on any of the CIs
+    sources: list[str] = []  # kinds of sources that say so
+    other: CiRef | None = None  # of a relation: its other end
 
 
 class CaseView(Struct, frozen=True):

@@ -6,19 +6,20 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 
 from collector.reconcile.compare import value_token
+from collector.reconcile.relation import SEPARATOR
 from collector.store.content import decode
 from collector.store.filter import Fields, compile_text
 from collector.store.read_ci import find_row
 from collector.store.read_service import services_by_ci
 from collector.store.reading import Reading, after, check_limit, choose_sort, load_refs, load_source_refs, make_cursor, ordered, read_cursor
-from collector.store.schema import ci, decision, difference, review_case
-from collector.store.uuid_text import least_id
+from collector.store.schema import ci, decision, difference, review_case, waiting_decision
 from muster.errors import NotFoundError, quote
+from muster.model.relation_type import shipped_relations
 from muster.model.state import DifferenceState
-from muster.ports import CaseView, CiRef, DecisionView, DifferenceGroup, DifferenceView, Page
+from muster.ports import CaseView, CiRef, DecisionView, DifferenceView, Page
 
 _KINDS = {
     "new_ci": "{source} sees it, and it is not on record.",
@@ -30,8 +31,14 @@ _KINDS = {
 }
 SORTS: dict[str, ColumnElement[Any]] = {"risk": difference.c.risk, "opened": difference.c.opened_at, "confirmed": difference.c.confirmed_at}
 FIELDS = Fields(
-    words={"kind": difference.c.kind, "attribute": difference.c.attribute, "state": difference.c.state},
-    numbers={"risk": difference.c.risk},
+    words={
+        "kind": difference.c.kind,
+        "attribute": difference.c.attribute,
+        "state": difference.c.state,
+        "change": difference.c.change_id,
+        "unauthorised": case((difference.c.is_unauthorised.is_(True), "yes"), else_="no"),
+    },
+    numbers={"risk": difference.c.risk, "flaps": difference.c.flaps},
     ages={"opened": difference.c.opened_at},
 )
 
@@ -47,11 +54,11 @@ class Selection:
 
 
 def list_differences(reading: Reading, chosen: Selection, *, cursor: str | None, limit: int, sort: str) -> Page:
-    """One page, the oldest first among equals of the sort."""
+    """One page, the newest first among equals of the sort."""
     column, descends = choose_sort(sort, SORTS)
-    columns: list[tuple[ColumnElement[Any], bool]] = [(column, descends), (difference.c.opened_at, False), (difference.c.id, False)]
-    condition = _condition(reading, chosen)
-    joined = difference.join(ci, ci.c.id == difference.c.ci_id)
+    columns: list[tuple[ColumnElement[Any], bool]] = [(column, descends), (difference.c.opened_at, True), (difference.c.id, True)]
+    condition = condition_of(reading, chosen)
+    joined = joined_of(chosen)
     total = reading.connection.execute(select(func.count()).select_from(joined).where(condition)).scalar_one()
     behind = after(columns, read_cursor(cursor, sort, 3))
     query = select(difference, column.label("sort_value")).select_from(joined).where(condition)
@@ -59,27 +66,14 @@ def list_differences(reading: Reading, chosen: Selection, *, cursor: str | None,
     rows = reading.connection.execute(query if behind is None else query.where(behind)).all()
     shown = rows[:limit]
     following = make_cursor(sort, shown[-1].sort_value, shown[-1].opened_at, shown[-1].id) if len(rows) > limit else None
-    return Page(_views(reading, shown), total, following)
+    return Page(to_views(reading, shown), total, following)
 
 
 def load_difference(reading: Reading, difference_id: str) -> DifferenceView:
     rows = reading.connection.execute(select(difference).where(difference.c.id == difference_id)).all()
     if not rows:
         raise NotFoundError(f"no difference {quote(difference_id)}; see `muster difference list`")
-    return _views(reading, rows)[0]
-
-
-def list_groups(reading: Reading, chosen: Selection, *, cursor: str | None, limit: int) -> Page:
-    """Riskiest first, then those with most differences, then by key."""
-    groups = _groups(_condition(reading, chosen)).subquery()
-    columns: list[tuple[ColumnElement[Any], bool]] = [(groups.c.risk, True), (groups.c.count, True), (groups.c.group_key, False)]
-    total = reading.connection.execute(select(func.count()).select_from(groups)).scalar_one()
-    behind = after(columns, read_cursor(cursor, "groups", 3))
-    query = select(groups).order_by(*ordered(columns)).limit(check_limit(limit) + 1)
-    rows = reading.connection.execute(query if behind is None else query.where(behind)).all()
-    shown = rows[:limit]
-    following = make_cursor("groups", shown[-1].risk, shown[-1].count, shown[-1].group_key) if len(rows) > limit else None
-    return Page(_group_views(reading, shown), total, following)
+    return to_views(reading, rows)[0]
 
 
 def list_cases(reading: Reading, states: Collection[str], *, cursor: str | None, limit: int) -> Page:
@@ -109,7 +103,8 @@ def load_decision(reading: Reading, decision_id: str) -> DecisionView:
     return _decisions(reading, rows)[0]
 
 
-def _condition(reading: Reading, chosen: Selection) -> ColumnElement[bool]:
+def condition_of(reading: Reading, chosen: Selection) -> ColumnElement[bool]:
+    """What a choice means of `difference`, and of `ci` where it says something of CIs."""
     conditions: list[ColumnElement[bool]] = [compile_text(chosen.query, reading.catalogue, reading.now, FIELDS)]
     if chosen.states:
         conditions.append(difference.c.state.in_(chosen.states))
@@ -121,51 +116,13 @@ def _condition(reading: Reading, chosen: Selection) -> ColumnElement[bool]:
     return and_(*conditions)
 
 
-def _groups(condition: ColumnElement[bool]) -> Select[Any]:
-    return (
-        select(
-            difference.c.group_key,
-            func.count().label("count"),
-            func.count(difference.c.ci_id.distinct()).label("ci_count"),
-            func.max(difference.c.risk).label("risk"),
-            func.min(difference.c.opened_at).label("oldest_at"),
-            func.max(difference.c.opened_at).label("newest_at"),
-            least_id(difference.c.id).label("example_id"),
-        )
-        .select_from(difference.join(ci, ci.c.id == difference.c.ci_id))
-        .where(condition)
-        .group_by(difference.c.group_key)
-    )
+def joined_of(chosen: Selection) -> Any:
+    """Where the choice says nothing of CIs the index of groups answers alone."""
+    return difference if not chosen.query.strip() and chosen.ci_key is None else difference.join(ci, ci.c.id == difference.c.ci_id)
 
 
-def _group_views(reading: Reading, rows: Sequence[Any]) -> list[DifferenceGroup]:
-    """Each group is described by its first difference: what is recorded may differ among them, what is observed does not."""
-    query = select(difference).where(difference.c.id.in_([row.example_id for row in rows]))
-    examples = {view.id: view for view in _views(reading, reading.connection.execute(query).all())}
-    found = []
-    for row in rows:
-        example = examples[row.example_id]
-        found.append(
-            DifferenceGroup(
-                group_key=row.group_key,
-                kind=example.kind,
-                attribute=example.attribute,
-                label=example.label,
-                ci_class=example.ci.ci_class,
-                recorded=example.recorded,
-                observed=example.observed,
-                count=row.count,
-                ci_count=row.ci_count,
-                risk=row.risk,
-                oldest_at=row.oldest_at,
-                newest_at=row.newest_at,
-                example=example.ci,
-            )
-        )
-    return found
-
-
-def _views(reading: Reading, rows: Sequence[Any]) -> list[DifferenceView]:
+def to_views(reading: Reading, rows: Sequence[Any]) -> list[DifferenceView]:
+    """Rows of `difference` with what people see of them."""
     refs = load_refs(reading.connection, (row.ci_id for row in rows))
     owner_query = select(ci.c.id, ci.c.owner_ci_id).where(ci.c.id.in_(sorted(refs)), ci.c.owner_ci_id.is_not(None))
     owner_of: dict[str, str] = {row.id: row.owner_ci_id for row in reading.connection.execute(owner_query)} if refs else {}
@@ -175,6 +132,11 @@ def _views(reading: Reading, rows: Sequence[Any]) -> list[DifferenceView]:
     query = select(decision.c.id, decision.c.made_by, decision.c.reason).where(decision.c.id.in_(decision_ids))
     decided = {row.id: row for row in reading.connection.execute(query)} if decision_ids else {}
     carried = services_by_ci(reading) if rows else {}
+    values = {row.id: (decode(row.recorded), decode(row.observed)) for row in rows}
+    others = load_refs(reading.connection, (end for pair in values.values() if (end := _other_end(pair)) is not None))
+    waiting_ids = sorted({row.waiting_id for row in rows if row.waiting_id is not None})
+    asked = select(waiting_decision.c.id, waiting_decision.c.made_by).where(waiting_decision.c.id.in_(waiting_ids))
+    waiting: dict[str, str] = {row.id: row.made_by for row in reading.connection.execute(asked)} if waiting_ids else {}
     views = []
     for row in rows:
         subject, owner_id = refs[row.ci_id], owner_of.get(row.ci_id)
@@ -189,7 +151,7 @@ def _views(reading: Reading, rows: Sequence[Any]) -> list[DifferenceView]:
                 ci=subject,
                 owner=None if owner_id is None else owners.get(owner_id),
                 attribute=row.attribute,
-                label=reading.label_of(subject.ci_class, row.attribute),
+                label=_label_of(reading, subject.ci_class, row.kind, row.attribute),
                 recorded=decode(row.recorded),
                 observed=observed,
                 source=source,
@@ -207,9 +169,29 @@ def _views(reading: Reading, rows: Sequence[Any]) -> list[DifferenceView]:
                 explanation=_KINDS[row.kind].format(source="A source" if source is None else f"{source.kind}/{source.name}"),
                 version=row.version,
                 observed_token=value_token(observed),
+                change_id=row.change_id,
+                is_unauthorised=row.is_unauthorised,
+                flaps=row.flaps,
+                waiting_id=row.waiting_id,
+                waiting_by=waiting.get(row.waiting_id or ""),
+                other=others.get(_other_end(values[row.id]) or ""),
             )
         )
     return views
+
+
+def _label_of(reading: Reading, ci_class: str, kind: str, attribute: str) -> dict[str, str]:
+    """What people call the attribute, or the type of relation."""
+    if not kind.endswith("_relation"):
+        return reading.label_of(ci_class, attribute)
+    known = shipped_relations().get(attribute.partition(SEPARATOR)[0])
+    return known.label if known is not None else {"en": attribute}
+
+
+def _other_end(values: tuple[Any, Any]) -> str | None:
+    """Of a relation's difference, the id of the CI at its other end."""
+    value = values[1] if values[1] is not None else values[0]
+    return value.get("to") if isinstance(value, dict) else None
 
 
 def _cases(reading: Reading, rows: Sequence[Any]) -> list[CaseView]:

@@ -16,6 +16,7 @@ from collector.store import (
     read_ci,
     read_detail,
     read_difference,
+    read_group,
     read_history,
     read_incident,
     read_overview,
@@ -31,6 +32,7 @@ from collector.store.engine import Database
 from collector.store.explanation_reader import ExplanationReader
 from collector.store.past_reader import PastReader
 from collector.store.reading import Reading
+from collector.store.review_reader import ReviewReader
 from muster.clock import Clock
 from muster.model.ci_class import ClassCatalogue
 from muster.ports import (
@@ -55,7 +57,7 @@ from muster.ports import (
 DEFAULT_LIMIT = 50
 
 
-class Reader(AssuranceReader, PastReader, ExplanationReader):
+class Reader(AssuranceReader, PastReader, ExplanationReader, ReviewReader):
     """Reads. Raises NotFoundError for an unknown id, InputError for a query, sort or cursor that is none, UnavailableError.
 
     `refused`: reports refused since the start, by the problem's short name; the database does not hold them.
@@ -163,10 +165,10 @@ class Reader(AssuranceReader, PastReader, ExplanationReader):
     def difference_groups(
         self, query: str = "", *, states: Collection[str] = ("open",), cursor: str | None = None, limit: int = DEFAULT_LIMIT
     ) -> Page:
-        """DifferenceGroup rows, riskiest first, then the largest."""
+        """DifferenceGroup rows, riskiest first, then the newest."""
         with self._database.connect() as connection:
             chosen = read_difference.Selection(query, tuple(states))
-            return read_difference.list_groups(self._on(connection), chosen, cursor=cursor, limit=limit)
+            return read_group.list_groups(self._on(connection), chosen, cursor=cursor, limit=limit)
 
     def get_difference(self, difference_id: str) -> DifferenceView:
         with self._database.connect() as connection:
