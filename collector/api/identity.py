@@ -7,15 +7,16 @@ from typing import Any, Literal
 from msgspec import Struct
 
 Role = Literal["viewer", "auditor", "configuration_manager", "operator", "administrator"]
-Access = Literal["open", "enrolment", "source", "viewer", "auditor", "configuration_manager", "operator", "administrator"]
+# `verifier`: who may sign off what somebody else measured.
+Access = Literal["open", "enrolment", "source", "viewer", "auditor", "verifier", "configuration_manager", "operator", "administrator"]
 
 # What each role of a person or API token includes. Sources and enrolment tokens may do nothing else than their own.
 GRANTS: dict[str, frozenset[str]] = {
     "viewer": frozenset({"viewer"}),
-    "auditor": frozenset({"viewer", "auditor"}),
-    "configuration_manager": frozenset({"viewer", "configuration_manager"}),
+    "auditor": frozenset({"viewer", "auditor", "verifier"}),
+    "configuration_manager": frozenset({"viewer", "verifier", "configuration_manager"}),
     "operator": frozenset({"viewer", "operator"}),
-    "administrator": frozenset({"viewer", "auditor", "configuration_manager", "operator", "administrator"}),
+    "administrator": frozenset({"viewer", "auditor", "verifier", "configuration_manager", "operator", "administrator"}),
     "source": frozenset({"source"}),
     "enrolment": frozenset({"enrolment"}),
 }

@@ -5,18 +5,24 @@ The half of `Reader` that proves rather than shows; each call reads one consiste
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cached_property
 
-from collector.store import audit_chain
+from sqlalchemy import Connection
+
+from collector.store import audit_chain, read_verification
 from collector.store.audit_chain import Head, Verdict, Wanted
 from collector.store.engine import Database
 from collector.store.health_day import load_days
 from collector.store.read_health import HealthMeasure
-from collector.store.reading import check_limit, make_cursor, read_cursor
+from collector.store.reading import Reading, check_limit, make_cursor, read_cursor
+from collector.store.verification import Drawn
+from collector.store.verification_sample import draw_sample
 from muster.clock import Clock
 from muster.cmdb_health import CmdbHealth, FigureName, HealthDay, HealthScope
 from muster.model.ci_class import ClassCatalogue
 from muster.ports import Page
+from muster.verification import Finding, Verification, VerificationRecord
 
 DEFAULT_LIMIT = 50
 
@@ -27,6 +33,9 @@ class AssuranceReader:
     _database: Database
     _catalogue: ClassCatalogue
     _clock: Clock
+
+    def _on(self, connection: Connection) -> Reading:
+        raise NotImplementedError
 
     @cached_property
     def _health(self) -> HealthMeasure:
@@ -60,3 +69,41 @@ class AssuranceReader:
         """Follow the audit trail from its first entry; takes about ten microseconds for each."""
         with self._database.connect() as connection:
             return audit_chain.verify(connection, expected=expected)
+
+    def list_verifications(self, *, states: Collection[str] = (), cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page:
+        """Verification rows, newest plan first."""
+        with self._database.connect() as connection:
+            return read_verification.list_verifications(connection, self._clock.now_ms(), states, cursor=cursor, limit=limit)
+
+    def get_verification(self, key: str) -> Verification:
+        """By number or id; a signed one is held against its digest."""
+        with self._database.connect() as connection:
+            return read_verification.load_verification(connection, key, self._clock.now_ms())
+
+    def get_verification_record(self, key: str) -> VerificationRecord:
+        """The run whole, as evidence."""
+        with self._database.connect() as connection:
+            return read_verification.load_record(connection, key, self._clock.now_ms())
+
+    def list_verification_items(self, key: str, *, answers: Collection[str] = (), cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page:
+        """VerificationItem rows, in the order of the sample."""
+        with self._database.connect() as connection:
+            return read_verification.list_items(connection, key, answers, cursor=cursor, limit=limit)
+
+    def draw_sample(self, key: str) -> Drawn:
+        """The sample of a planned run, as it would be drawn now."""
+        with self._database.connect() as connection:
+            return draw_sample(self._on(connection), key)
+
+    def list_findings(
+        self, *, states: Collection[str] = ("open",), owner: str = "", is_overdue: bool = False, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+    ) -> Page:
+        """Finding rows, what is due first before the others."""
+        with self._database.connect() as connection:
+            now = self._clock.now_ms()
+            return read_verification.list_findings(connection, now, states, owner=owner, is_overdue=is_overdue, cursor=cursor, limit=limit)
+
+    def get_finding(self, key: str) -> Finding:
+        """By number or id."""
+        with self._database.connect() as connection:
+            return read_verification.load_finding(connection, key, self._clock.now_ms())

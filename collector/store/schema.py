@@ -816,7 +816,7 @@ verification_item = Table(
     Column("ci_class", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("answer", Text, nullable=False),  # open | equal | differs | not_found
-    Column("values", LargeBinary, nullable=False),  # MessagePack list of [attribute, recorded, observed, answer]
+    Column("checked", LargeBinary, nullable=False),  # MessagePack list of [attribute, recorded, observed, answer]
     Column("answered_at", BigInteger),
     Column("answered_by", Text),
     Column("note", Text, nullable=False, server_default=""),

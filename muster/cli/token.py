@@ -40,6 +40,7 @@ class Role(enum.StrEnum):
     """What the holder may do."""
 
     VIEWER = "viewer"
+    AUDITOR = "auditor"
     CONFIGURATION_MANAGER = "configuration_manager"
     OPERATOR = "operator"
     ADMINISTRATOR = "administrator"

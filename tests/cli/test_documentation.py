@@ -36,14 +36,14 @@ def walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
 
 def test_page_holds_every_command_and_no_other(commands: dict[str, Any]) -> None:
     table = PAGE.partition("## ")[0]
-    named = {" ".join(found) for found in re.findall(r"`muster ([a-z]+) ([a-z]+)[ `]", table)}
+    named = {" ".join(found) for found in re.findall(r"`muster ([a-z]+) ([a-z][a-z-]*)[ `]", table)}
     named |= set(re.findall(r"`muster ([a-z]+)`", table))
     assert named == {*commands, *PROCESSES}
 
 
 def test_every_command_that_a_message_or_page_names_exists(commands: dict[str, Any]) -> None:
     texts = [*(file for package in PACKAGES for file in (ROOT / package).rglob("*.py")), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")]
-    named = {name for file in texts for name in re.findall(r"`muster ([a-z]+(?: [a-z]+)?)", file.read_text(encoding="utf-8"))}
+    named = {name for file in texts for name in re.findall(r"`muster ([a-z]+(?: [a-z][a-z-]*)?)", file.read_text(encoding="utf-8"))}
     known = {*commands, *(name.partition(" ")[0] for name in commands), *PROCESSES}
     # A process takes arguments of its own, `enrol` among them; only the nouns have a second word.
     assert {name for name in named if name not in known and name.partition(" ")[0] not in PROCESSES} == set()
