@@ -165,7 +165,7 @@ def load_views(edit: Edit, claims: Mapping[int, tuple[Claim, ...]]) -> dict[int,
 
 
 def _view(edit: Edit, row: Any, key: Any, claims: tuple[Claim, ...]) -> RecordView:
-    confirmed_at = row.confirmed_at if row.confirmed_at is not None else row.observed_at
+    confirmed_at = max(row.confirmed_at or 0, row.observed_at)
     fresh_ms = edit.context.settings.fresh_for_ms(row.interval_seconds or 600)
     return RecordView(
         id=row.id,

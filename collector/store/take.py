@@ -39,8 +39,9 @@ def take_sections(edit: Edit, delivery: Delivery) -> set[str]:
             delivery.reject(f"$.sections.{name}", "neither items nor a digest; send the items, or the digest of those sent before")
     take_late(edit, delivery, [name for name, meaning in meanings.items() if meaning == "late"], states)
     work = _take_content(edit, delivery, changed, counting)
-    touched = work.touched | _touch_returned(edit, delivery, meanings, states)
+    back = _find_returned(meanings, states)
     whole = _judge(edit, delivery, work, meanings, states)
+    touched = work.touched | _meet_again(edit, delivery, back)
     work.touched |= take_relations(edit, delivery, changed, whole)
     if counting:
         work.touched |= count_missed_relations(edit, delivery, load_section_relations(edit, delivery.source.id, counting))
@@ -102,14 +103,20 @@ def _find_unlisted(edit: Edit, delivery: Delivery, work: Inventory, names: Colle
     return found
 
 
-def _touch_returned(edit: Edit, delivery: Delivery, meanings: dict[str, Meaning], states: dict[str, StoredSection]) -> set[str]:
-    """The CIs of sections that had gone stale and are heard of again."""
-    back = [
-        name for name, meaning in meanings.items() if meaning in ("confirmed", "content", "braked") and name in states and not states[name].stale_at
-    ]
+def _find_returned(meanings: dict[str, Meaning], states: dict[str, StoredSection]) -> list[str]:
+    """Sections that had gone stale and are heard of again."""
+    heard = [name for name, meaning in meanings.items() if meaning in ("confirmed", "content", "braked") and name in states]
+    return [name for name in heard if not states[name].stale_at]
+
+
+def _meet_again(edit: Edit, delivery: Delivery, back: Collection[str]) -> set[str]:
+    """The CIs of sections that are back. Their hosts are alive again, perhaps beside others that claim the same: they are decided on anew."""
     if not back:
         return set()
-    return {each.ci_id for each in load_sections(edit.connection, delivery.source.id, back) if each.ci_id is not None}
+    records = load_sections(edit.connection, delivery.source.id, back)
+    linked = identify_records(edit, {each.id for each in records if each.owner_record_id is None and each.owner_ref is None})
+    placed = place_records(edit, follow_owners(edit, linked.moved), set())
+    return linked.touched | placed.touched | {each.ci_id for each in records if each.ci_id is not None}
 
 
 def _judge(edit: Edit, delivery: Delivery, work: Inventory, meanings: dict[str, Meaning], states: dict[str, StoredSection]) -> set[str]:
