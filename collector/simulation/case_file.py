@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -14,9 +16,10 @@ from collector.reconcile.settings import Settings
 from collector.simulation.case_check import check_steps
 from collector.simulation.case_format import MAXIMUM_STEPS, CaseFile
 from collector.simulation.case_text import CaseText
-from muster.document import explain, suggest
-from muster.errors import ConfigurationError, DocumentError, quote
-from muster.model.ci_class import CiClass, ClassCatalogue, load_catalogue
+from muster.document import explain, find_line
+from muster.errors import ConfigurationError, DocumentError
+from muster.model.ci_class import ClassCatalogue, load_catalogue, make_catalogue
+from muster.model.class_file import from_values
 
 
 def parse_case(text: str, file: str) -> CaseFile:
@@ -52,23 +55,33 @@ def to_settings(case: CaseFile, told: CaseText | None = None) -> Settings:
 
 
 def to_catalogue(case: CaseFile, told: CaseText | None = None) -> ClassCatalogue:
-    """The shipped classes and those of a case, which replace shipped ones of their name. Raises as `to_settings`."""
-    classes = {each.name: each for each in load_catalogue()}
-    for index, table in enumerate(case.classes):
-        path = f"$.classes[{index}]"
-        try:
-            found = msgspec.convert({"label": {"en": table.get("name", "")}, **table}, CiClass, strict=True)
-        except msgspec.ValidationError as error:
-            raise _refuse(told, path, str(error), CiClass) from None
-        if not found.name:
-            raise _error(told, path, "a class needs a `name`")
-        if found.parent is not None and found.parent not in classes:
-            raise _error(told, f"{path}.parent", f"unknown parent {quote(found.parent)}{suggest(found.parent, sorted(classes))}")
-        classes[found.name] = found
+    """The shipped classes with those of a case, read as a site's own class files are. Raises as `to_settings`."""
+    shipped = _shipped()
+    if not case.classes:
+        return shipped
+
+    def locate(path: Sequence[str]) -> int:
+        if told is None:
+            return 1
+        return find_line(told.node(), "$.classes" + "".join(f"[{each}]" if each.isdecimal() else f".{each}" for each in path))
+
+    tables = [_labelled(table) for table in case.classes] if isinstance(case.classes, list) else case.classes
+    file = "case" if told is None else told.file
     try:
-        return ClassCatalogue(classes)
-    except ConfigurationError as error:
-        raise _error(told, "$.classes", str(error)) from None
+        return make_catalogue(from_values(tables, file, locate), {each.name: each for each in shipped})
+    except DocumentError as error:
+        raise _located(error, "$.classes") from None
+
+
+def _labelled(table: dict[str, Any]) -> dict[str, Any]:
+    """A new class without a label is called by its name."""
+    name = table.get("name")
+    return table if name is None or name in _shipped() else {"label": {"en": str(name)}, **table}
+
+
+@cache
+def _shipped() -> ClassCatalogue:
+    return load_catalogue()
 
 
 def to_policies(case: CaseFile, told: CaseText | None = None) -> PolicySet:
@@ -83,6 +96,8 @@ def to_policies(case: CaseFile, told: CaseText | None = None) -> PolicySet:
 
 def to_changes(case: CaseFile, told: CaseText | None = None) -> dict[str, str]:
     """The changes of a case as documents by their place. Raises as `to_settings`."""
+    if not case.changes:
+        return {}
     catalogue = to_catalogue(case)
     documents = {f"$.changes[{index}]": to_document(table) for index, table in enumerate(case.changes)}
     for path, text in documents.items():
@@ -106,9 +121,10 @@ def _refuse(told: CaseText | None, path: str, message: str, kind: Any) -> Config
     return _located(explain(below, told.node(), told.value, kind, file=told.file))
 
 
-def _located(error: DocumentError) -> DocumentError:
-    """The error with its path in words."""
-    return DocumentError(f"{error.path}: {error.message}", file=error.file, line=error.line, path=error.path)
+def _located(error: DocumentError, path: str | None = None) -> DocumentError:
+    """The error with its path, or another, in words."""
+    path = path or error.path
+    return DocumentError(f"{path}: {error.message}", file=error.file, line=error.line, path=path)
 
 
 def _error(told: CaseText | None, path: str, message: str) -> ConfigurationError:

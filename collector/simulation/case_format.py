@@ -128,8 +128,8 @@ class Adopt(Struct, frozen=True, forbid_unknown_fields=True):
 class Operation(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """What a person does beside deciding; exactly one of them, with who and why."""
 
-    merge: Merge | Annotated[list[Name], Meta(min_length=2, max_length=2)] | None = None
-    unmerge: Word | Unmerge | None = None
+    merge: Merge | Annotated[list[Name], Meta(min_length=2, max_length=50)] | None = None
+    unmerge: Word | Unmerge | Annotated[list[Name], Meta(min_length=1, max_length=50)] | None = None
     record: Record | None = None
     pin: Pin | None = None
     unpin: Unpin | None = None
@@ -182,7 +182,7 @@ class CaseFile(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     name: Text = ""
     description: Annotated[str, Meta(max_length=65_536)] = ""
     settings: dict[str, Any] = {}
-    classes: list[dict[str, Any]] = []
+    classes: list[dict[str, Any]] | dict[str, dict[str, Any]] = []
     policies: list[dict[str, Any]] = []
     changes: list[dict[str, Any]] = []
     expect: Expect | None = None

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from collector.reconcile.compare import value_token
 from collector.simulation.case_file import to_document
-from collector.simulation.case_format import Adopt, Decide, Merge, Name, Operation, Record, Unmerge
+from collector.simulation.case_format import Adopt, CiName, Decide, Merge, Name, Operation, Record, Unmerge
 from collector.simulation.naming import Naming
 from collector.store.apply_change import apply_changes
 from collector.store.decision import (
@@ -116,19 +116,26 @@ class Decider:
         raise ConfigurationError("this operation cannot be run in a case")
 
     def _merge(self, connection: Connection, value: Merge | list[Name], doing: Doing) -> str:
-        keep, gone = (value.keep, value.gone) if isinstance(value, Merge) else value
-        kept, left = self.naming.find_ci(connection, keep), self.naming.find_ci(connection, gone)
-        refs = find_records(connection, left) | {("", label) for label, ci_id in self.naming.labels.items() if ci_id == left}
-        made = merge_cis(connection, self.context, kept, [left], actor=doing.actor, now=doing.now, reason=doing.reason)
-        self.merges.append(Merged(doing.step, refs, left))
+        keep, *others = [value.keep, value.gone] if isinstance(value, Merge) else value
+        kept, *gone = [self.naming.find_ci(connection, each) for each in (keep, *others)]
+        refs = {each: find_records(connection, each) | self._labels_of(each) for each in gone}
+        made = merge_cis(connection, self.context, kept, gone, actor=doing.actor, now=doing.now, reason=doing.reason)
+        self.merges += [Merged(doing.step, found, ci_id) for ci_id, found in refs.items()]
         return made
 
-    def _unmerge(self, connection: Connection, value: str | Unmerge, doing: Doing) -> str:
-        wanted = Unmerge(ref=value) if isinstance(value, str) else value
-        found = [each.ci_id for each in self.merges if _has(each, wanted)] if wanted.step is None else [self._of_step(wanted.step)]
-        if not found:
-            raise NotFoundError("no merge of this case is meant; name the CI that was merged away, or the step")
-        return unmerge(connection, self.context, found[-1], actor=doing.actor, now=doing.now, reason=doing.reason)
+    def _labels_of(self, ci_id: str) -> frozenset[tuple[str, str]]:
+        return frozenset(("", label) for label, known in self.naming.labels.items() if known == ci_id)
+
+    def _unmerge(self, connection: Connection, value: str | Unmerge | list[Name], doing: Doing) -> str:
+        if isinstance(value, Unmerge) and value.step is not None:
+            key = self._of_step(value.step)
+        else:
+            names = (
+                value if isinstance(value, list) else [CiName(ref=value) if isinstance(value, str) else CiName(ref=value.ref, source=value.source)]
+            )
+            gone = [each.ci_id for each in self.merges if any(_has(each, name) for name in names)]
+            key = gone[-1] if gone else self.naming.find_ci(connection, names[0])
+        return unmerge(connection, self.context, key, actor=doing.actor, now=doing.now, reason=doing.reason)
 
     def _record(self, connection: Connection, value: Record, doing: Doing) -> None:
         patch = Patch(value.attributes, value.tags, value.lifecycle)
@@ -186,5 +193,6 @@ class Doing:
     now: int
 
 
-def _has(merged: Merged, wanted: Unmerge) -> bool:
+def _has(merged: Merged, name: Name) -> bool:
+    wanted = CiName(ref=name) if isinstance(name, str) else name
     return wanted.ref is not None and any(ref == wanted.ref and wanted.source in (None, source) for source, ref in merged.gone_refs)

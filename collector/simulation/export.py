@@ -18,6 +18,7 @@ from collector.simulation.scrub import Scrubber
 from collector.store.case_material import Material, Record, TakenReport
 from muster.instant import render_instant
 from muster.model.ci_class import ClassCatalogue, load_catalogue
+from muster.model.class_file import ClassChange
 from muster.model.junk import JunkFilter
 
 REPORTS_KEPT = 2_000
@@ -182,11 +183,16 @@ def _settings_of(settings: Settings) -> dict[str, Any]:
 
 
 def _classes_of(catalogue: ClassCatalogue) -> list[dict[str, Any]]:
-    """The site's own, and shipped ones that it changed."""
+    """The site's own, and what it changed of shipped ones."""
     shipped = load_catalogue()
     found = []
     for each in catalogue:
         value = msgspec.to_builtins(each)
-        if each.name not in shipped or msgspec.to_builtins(shipped[each.name]) != value:
+        if each.name not in shipped:
             found.append(value)
+        elif value != (known := msgspec.to_builtins(shipped[each.name])):
+            changed = {name: value[name] for name in ClassChange.__struct_fields__ if value[name] != known[name]}
+            if "attributes" in changed:
+                changed["attributes"] = {name: told for name, told in value["attributes"].items() if told != known["attributes"].get(name)}
+            found.append({"name": each.name, **changed})
     return found

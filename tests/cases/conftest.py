@@ -15,8 +15,8 @@ from collector.store.schema import metadata
 from tests.support.postgresql_server import migrated_url
 
 OpenStore = Callable[[], AbstractContextManager[Database]]
-# Cases write little: emptying by DELETE costs a fraction of TRUNCATE's files. Children before parents; cycles are within one table.
-_EMPTY = "; ".join(["SET LOCAL session_replication_role = replica", *(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables))])
+# Cases write little: emptying by DELETE costs a fraction of TRUNCATE's files, and what the engine has compiled stays at hand.
+_DELETES = [f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)]
 
 
 @pytest.fixture(scope="session")
@@ -34,29 +34,25 @@ def postgresql_store() -> Iterator[Database]:
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def open_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> OpenStore:
+def open_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenStore]:
     """Opens an empty store of one kind; of each kind one at a time."""
     if request.param == "postgresql":
-        shared: Database = request.getfixturevalue("postgresql_store")
-
-        @contextmanager
-        def open_shared() -> Iterator[Database]:
-            with shared.begin() as connection:
-                connection.execute(text(_EMPTY))
-            yield shared
-
-        return open_shared
-    template: Path = request.getfixturevalue("sqlite_template")
-    path = tmp_path_factory.mktemp("case") / "store.db"
-
-    @contextmanager
-    def open_copy() -> Iterator[Database]:
-        shutil.copyfile(template, path)
+        database: Database = request.getfixturevalue("postgresql_store")
+        statements = ["; ".join(["SET LOCAL session_replication_role = replica", *_DELETES])]
+    else:
+        path = tmp_path_factory.mktemp("case") / "store.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
         database = open_database(f"sqlite:///{path}")
         event.listen(database.writing, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF").close())
-        try:
-            yield database
-        finally:
-            database.close()
+        statements = ["PRAGMA defer_foreign_keys=ON", *_DELETES]
 
-    return open_copy
+    @contextmanager
+    def open_emptied() -> Iterator[Database]:
+        with database.begin() as connection:
+            for statement in statements:
+                connection.execute(text(statement))
+        yield database
+
+    yield open_emptied
+    if request.param == "sqlite":
+        database.close()

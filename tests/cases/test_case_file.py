@@ -34,7 +34,7 @@ HEAD = f"steps:\n  - at: 2026-03-01T10:00:00Z\n    {REPORT}\n"
         ("settings: {fresh_for_days: 0}\nsteps: []", 1, "$.settings.fresh_for_days"),
         ("steps: []\nclasses:\n  - {name: kiosk, label: {en: Kiosk}, paren: device}", 3, "unknown key 'paren'; did you mean 'parent'?"),
         ("steps: []\nclasses:\n  - {name: kiosk, label: {en: Kiosk}, parent: devise}", 3, "did you mean 'device'?"),
-        ("steps: []\nclasses:\n  - {parent: server}", 3, "a class needs a `name`"),
+        ("steps: []\nclasses:\n  - {parent: server}", 3, "a class is a table with its `name`"),
         (f"{HEAD}  - decide: {{difference: {{ci: {{ref: g}}}}, decision: accept}}", 4, "no report of this case has an item of ref 'g'"),
         (f"{HEAD}  - decide: {{decision: accept}}", 4, "one of difference, case, step"),
         (f"{HEAD}  - decide: {{case: clone, decision: accept}}", 4, "no decision on a case"),
