@@ -29,6 +29,7 @@ from collector.evaluation import Evaluation, EvaluationSettings, Surroundings
 from collector.incidents.outbox import Outbox, OutboxSettings
 from collector.incidents.target_document import ConfiguredTarget, parse_targets
 from collector.listening import Listener
+from collector.review_folder import make_review_folders
 from collector.service_figure import ServiceEngine
 from collector.services.availability import compute
 from collector.services.catalogue import check_document
@@ -215,7 +216,8 @@ class _Collector:
             made.append(DocumentFolder("services", Path(self._settings.services_directory), self._apply_services))
         if self._settings.targets_directory:
             made.append(DocumentFolder("targets", Path(self._settings.targets_directory), self._apply_targets))
-        return made
+        folders = (self._settings.policies_directory, self._settings.changes_directory)
+        return made + make_review_folders(*folders, self._context, self._writer.run, clock=self._clock)
 
     async def _apply_services(self, texts: Mapping[str, str]) -> None:
         now = self._clock.now_ms()

@@ -24,6 +24,8 @@ class CollectorSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     services_directory: Annotated[str, Meta(description="folder of service documents (*.yaml); empty: only what the API applies")] = ""
     targets_directory: Annotated[str, Meta(description="folder of incident targets (*.yaml); empty: none")] = ""
     classes_directory: Annotated[str, Meta(description="folder of the site's own CI classes (*.toml); empty: only the shipped ones")] = ""
+    policies_directory: Annotated[str, Meta(description="folder of review policies (*.yaml); empty: only what the API applies")] = ""
+    changes_directory: Annotated[str, Meta(description="folder of approved changes (*.yaml); empty: only what the API applies")] = ""
     public_url: Annotated[str, Meta(description="address under which people reach the pages; empty: made from listen")] = ""
     tls_certificate: Annotated[str, Meta(description="PEM file of the server's certificate and its chain")] = ""
     tls_key: Annotated[str, Meta(description="PEM file of the certificate's private key")] = ""
@@ -94,7 +96,7 @@ def check_settings(settings: CollectorSettings) -> None:
         file = getattr(settings, name)
         if file and not Path(file).is_file():
             raise ConfigurationError(f"{name} {quote(file)} is no file; check the path and its rights")
-    for name in ("services_directory", "targets_directory", "classes_directory"):
+    for name in ("services_directory", "targets_directory", "classes_directory", "policies_directory", "changes_directory"):
         folder = getattr(settings, name)
         if folder and Path(folder).exists() and not Path(folder).is_dir():
             raise ConfigurationError(f"{name} {quote(folder)} is no folder")

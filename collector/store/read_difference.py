@@ -10,10 +10,10 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 
 from collector.reconcile.compare import value_token
 from collector.reconcile.relation import SEPARATOR
+from collector.store.blast_radius import services_touched
 from collector.store.content import decode
 from collector.store.filter import Fields, compile_text
 from collector.store.read_ci import find_row
-from collector.store.read_service import services_by_ci
 from collector.store.reading import Reading, after, check_limit, choose_sort, load_refs, load_source_refs, make_cursor, ordered, read_cursor
 from collector.store.schema import ci, decision, difference, review_case, waiting_decision
 from muster.errors import NotFoundError, quote
@@ -123,61 +123,68 @@ def joined_of(chosen: Selection) -> Any:
 
 def to_views(reading: Reading, rows: Sequence[Any]) -> list[DifferenceView]:
     """Rows of `difference` with what people see of them."""
-    refs = load_refs(reading.connection, (row.ci_id for row in rows))
-    owner_query = select(ci.c.id, ci.c.owner_ci_id).where(ci.c.id.in_(sorted(refs)), ci.c.owner_ci_id.is_not(None))
-    owner_of: dict[str, str] = {row.id: row.owner_ci_id for row in reading.connection.execute(owner_query)} if refs else {}
-    owners = load_refs(reading.connection, owner_of.values())
-    sources = load_source_refs(reading.connection, (row.source_id for row in rows))
-    decision_ids = sorted({row.decision_id for row in rows if row.decision_id is not None})
-    query = select(decision.c.id, decision.c.made_by, decision.c.reason).where(decision.c.id.in_(decision_ids))
-    decided = {row.id: row for row in reading.connection.execute(query)} if decision_ids else {}
-    carried = services_by_ci(reading) if rows else {}
-    values = {row.id: (decode(row.recorded), decode(row.observed)) for row in rows}
-    others = load_refs(reading.connection, (end for pair in values.values() if (end := _other_end(pair)) is not None))
-    waiting_ids = sorted({row.waiting_id for row in rows if row.waiting_id is not None})
-    asked = select(waiting_decision.c.id, waiting_decision.c.made_by).where(waiting_decision.c.id.in_(waiting_ids))
-    waiting: dict[str, str] = {row.id: row.made_by for row in reading.connection.execute(asked)} if waiting_ids else {}
-    views = []
-    for row in rows:
-        subject, owner_id = refs[row.ci_id], owner_of.get(row.ci_id)
-        source = None if row.source_id is None else sources.get(row.source_id)
-        made = decided.get(row.decision_id)
-        observed = decode(row.observed)
-        views.append(
-            DifferenceView(
-                id=row.id,
-                kind=row.kind,
-                state=row.state,
-                ci=subject,
-                owner=None if owner_id is None else owners.get(owner_id),
-                attribute=row.attribute,
-                label=_label_of(reading, subject.ci_class, row.kind, row.attribute),
-                recorded=decode(row.recorded),
-                observed=observed,
-                source=source,
-                group_key=row.group_key,
-                risk=row.risk,
-                opened_at=row.opened_at,
-                confirmed_at=row.confirmed_at,
-                closed_at=row.closed_at,
-                ignore_until=row.ignore_until,
-                decision_id=row.decision_id,
-                decided_by=None if made is None else made.made_by,
-                reason="" if made is None else made.reason,
-                trail=[(entry[0], entry[1]) for entry in decode(row.trail) or []],
-                services=sorted({*carried.get(row.ci_id, []), *(carried.get(owner_id, []) if owner_id else [])}),
-                explanation=_KINDS[row.kind].format(source="A source" if source is None else f"{source.kind}/{source.name}"),
-                version=row.version,
-                observed_token=value_token(observed),
-                change_id=row.change_id,
-                is_unauthorised=row.is_unauthorised,
-                flaps=row.flaps,
-                waiting_id=row.waiting_id,
-                waiting_by=waiting.get(row.waiting_id or ""),
-                other=others.get(_other_end(values[row.id]) or ""),
-            )
-        )
-    return views
+    around = _Surroundings(reading, rows)
+    return [_view(reading, row, around) for row in rows]
+
+
+class _Surroundings:
+    """What is read once for all rows of a page: CIs, owners, sources, decisions, services."""
+
+    def __init__(self, reading: Reading, rows: Sequence[Any]) -> None:
+        connection = reading.connection
+        self.values = {row.id: (decode(row.recorded), decode(row.observed)) for row in rows}
+        ends = (end for pair in self.values.values() if (end := _other_end(pair)) is not None)
+        self.refs = load_refs(connection, [*(row.ci_id for row in rows), *ends])
+        owner_query = select(ci.c.id, ci.c.owner_ci_id).where(ci.c.id.in_(sorted({row.ci_id for row in rows})), ci.c.owner_ci_id.is_not(None))
+        self.owner_of: dict[str, str] = {row.id: row.owner_ci_id for row in connection.execute(owner_query)} if rows else {}
+        self.owners = load_refs(connection, self.owner_of.values())
+        self.sources = load_source_refs(connection, (row.source_id for row in rows))
+        decision_ids = sorted({row.decision_id for row in rows if row.decision_id is not None})
+        query = select(decision.c.id, decision.c.made_by, decision.c.reason).where(decision.c.id.in_(decision_ids))
+        self.decided = {row.id: row for row in connection.execute(query)} if decision_ids else {}
+        waiting_ids = sorted({row.waiting_id for row in rows if row.waiting_id is not None})
+        asked = select(waiting_decision.c.id, waiting_decision.c.made_by).where(waiting_decision.c.id.in_(waiting_ids))
+        self.waiting: dict[str, str] = {row.id: row.made_by for row in connection.execute(asked)} if waiting_ids else {}
+        self.services = services_touched(reading, {row.ci_id for row in rows})
+
+
+def _view(reading: Reading, row: Any, around: _Surroundings) -> DifferenceView:
+    subject, owner_id = around.refs[row.ci_id], around.owner_of.get(row.ci_id)
+    source = None if row.source_id is None else around.sources.get(row.source_id)
+    made = around.decided.get(row.decision_id)
+    recorded, observed = around.values[row.id]
+    return DifferenceView(
+        id=row.id,
+        kind=row.kind,
+        state=row.state,
+        ci=subject,
+        owner=None if owner_id is None else around.owners.get(owner_id),
+        attribute=row.attribute,
+        label=_label_of(reading, subject.ci_class, row.kind, row.attribute),
+        recorded=recorded,
+        observed=observed,
+        source=source,
+        group_key=row.group_key,
+        risk=row.risk,
+        opened_at=row.opened_at,
+        confirmed_at=row.confirmed_at,
+        closed_at=row.closed_at,
+        ignore_until=row.ignore_until,
+        decision_id=row.decision_id,
+        decided_by=None if made is None else made.made_by,
+        reason="" if made is None else made.reason,
+        trail=[(entry[0], entry[1]) for entry in decode(row.trail) or []],
+        services=around.services.get(row.ci_id, []),
+        explanation=_KINDS[row.kind].format(source="A source" if source is None else f"{source.kind}/{source.name}"),
+        version=row.version,
+        observed_token=value_token(observed),
+        change_id=row.change_id,
+        is_unauthorised=row.is_unauthorised,
+        flaps=row.flaps,
+        waiting_id=row.waiting_id,
+        waiting_by=around.waiting.get(row.waiting_id or ""),
+        other=around.refs.get(_other_end((recorded, observed)) or ""),
+    )
 
 
 def _label_of(reading: Reading, ci_class: str, kind: str, attribute: str) -> dict[str, str]:

@@ -77,7 +77,7 @@ def _group_views(reading: Reading, rows: Sequence[Any], condition: ColumnElement
                 change_id=example.change_id,
                 unauthorised=row.unauthorised,
                 flaps=row.flaps,
-                services=sorted(services.get(row.group_key, ())),
+                services=sorted({*services.get(row.group_key, ()), *example.services}),
                 sources=[example.source.kind] if example.source is not None else [],
                 other=example.other,
             )

@@ -21,8 +21,9 @@ from collector.store.statement import parts, update_rows
 from muster.model.state import Lifecycle
 
 DecisionKind = Literal[
-    "accept", "reject", "ignore", "undo", "record", "resolve", "adopt", "pin", "merge", "unmerge", "split", "import", "assign", "delete", "baseline"
-]
+    "accept", "reject", "ignore", "undo", "record", "resolve", "adopt", "pin", "merge", "unmerge", "split", "import", "assign", "delete", "baseline",
+    "link", "relate",
+]  # fmt: skip
 AUDITED = 100  # subjects named in the audit entry
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated
 
 from aiohttp import web
 from msgspec import Meta, Struct, field
@@ -12,10 +11,12 @@ from msgspec import Meta, Struct, field
 from collector.api.exchange import answer, read_body, read_id, read_instant, read_query
 from collector.api.keys import CLOCK, PARTS, READER, WRITER, actor_of
 from collector.api.route import Resource, Route
-from collector.store.decision import Choice, accept_differences, ignore_differences, reject_differences
+from collector.store.decision import Choice
+from collector.store.review_decision import ReviewKind, ReviewWish, review_differences
 from muster.errors import InputError
 from muster.model.state import DifferenceState
 from muster.ports import DecisionView, DifferenceGroup, DifferenceView, Page
+from muster.review import BacklogRow, ReviewCounts
 
 Reason = Annotated[str, Meta(max_length=4_000)]
 
@@ -27,7 +28,9 @@ class DifferenceQuery(Struct, frozen=True, forbid_unknown_fields=True):
     state: list[DifferenceState] = field(default_factory=lambda: ["open"])
     group: str | None = None
     ci: str | None = None
-    sort: str = "-risk"
+    sort: str | None = None
+    at: Annotated[str, Meta(max_length=40)] | None = None
+    known: Annotated[str, Meta(max_length=40)] | None = None
     cursor: str | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 50
 
@@ -41,27 +44,41 @@ class GroupQuery(Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=500)] = 50
 
 
-class DecisionRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """`observed_token`: as read with the difference; the decision is refused where the value moved since. `until`: of an ignore."""
+class Backlog(Struct, frozen=True):
+    """How much waits, and for whom: the recorded owners of the CIs."""
 
-    decision: Literal["accept", "reject", "ignore"]
+    counts: ReviewCounts
+    items: list[BacklogRow]
+
+
+class DecisionRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """`observed_token`: as read with the difference; the decision is refused where the value moved since. `until`: of an ignore; `change`: of
+    a link, the id of the change that it belongs to."""
+
+    decision: ReviewKind
     observed_token: Annotated[str, Meta(max_length=256)] | None = None
     until: Annotated[str, Meta(max_length=40)] | int | None = None
+    change: Annotated[str, Meta(max_length=64)] | None = None
     reason: Reason = ""
 
 
 class BulkDecision(Struct, frozen=True, forbid_unknown_fields=True):
-    """All together or none. `differences`: id to the observed token read with it, or null; `group`: every open one of a group beside them."""
+    """All together or none. `differences`: id to the observed token read with it, or null; `group`: every open one of a group beside them;
+    `query`: every open one that the query finds, whatever it shows now."""
 
-    decision: Literal["accept", "reject", "ignore"]
-    differences: dict[str, str | None] = {}
+    decision: ReviewKind
+    differences: Annotated[dict[str, str | None], Meta(max_length=10_000)] = {}
     group: str | None = None
+    query: Annotated[str, Meta(max_length=2_000)] = ""
     until: Annotated[str, Meta(max_length=40)] | int | None = None
+    change: Annotated[str, Meta(max_length=64)] | None = None
     reason: Reason = ""
 
 
 async def list_differences(request: web.Request) -> web.Response:
     query = read_query(request, DifferenceQuery)
+    if query.at is not None or query.known is not None:
+        return answer(await _list_then(request, query))
     page = await asyncio.to_thread(
         request.app[READER].list_differences,
         query.query,
@@ -70,9 +87,19 @@ async def list_differences(request: web.Request) -> web.Response:
         ci=query.ci,
         cursor=query.cursor,
         limit=query.limit,
-        sort=query.sort,
+        sort="-risk" if query.sort is None else query.sort,
     )
     return answer(page)
+
+
+async def _list_then(request: web.Request, query: DifferenceQuery) -> Page:
+    """Those that were in these states then, oldest first."""
+    if query.sort is not None or query.group is not None:
+        raise InputError("a list of the past is by when they opened, and not by group", path="sort" if query.sort else "group")
+    moment = {"at": None if query.at is None else read_instant(query.at, "at")}
+    moment["known_at"] = None if query.known is None else read_instant(query.known, "known")
+    then = request.app[READER].list_differences_then
+    return await asyncio.to_thread(then, query.query, states=query.state, ci=query.ci, **moment, cursor=query.cursor, limit=query.limit)
 
 
 async def list_groups(request: web.Request) -> web.Response:
@@ -90,34 +117,39 @@ async def decide(request: web.Request) -> web.Response:
     """On one difference."""
     wanted = await read_body(request, DecisionRequest)
     choice = Choice({read_id(request): wanted.observed_token})
-    return await _decide(request, BulkDecision(wanted.decision, {}, None, wanted.until, wanted.reason), choice)
+    bulk = BulkDecision(wanted.decision, until=wanted.until, change=wanted.change, reason=wanted.reason)
+    return await _decide(request, bulk, choice)
 
 
 async def decide_all(request: web.Request) -> web.Response:
     """On several at once: one decision, undone as one."""
     wanted = await read_body(request, BulkDecision)
-    if not wanted.differences and wanted.group is None:
-        raise InputError("name differences or a group", path="$.differences")
-    return await _decide(request, wanted, Choice(wanted.differences, wanted.group))
+    if not wanted.differences and wanted.group is None and not wanted.query.strip():
+        raise InputError("name differences, a group or a query", path="$.differences")
+    return await _decide(request, wanted, Choice(wanted.differences, wanted.group, wanted.query.strip()))
 
 
 async def _decide(request: web.Request, wanted: BulkDecision, choice: Choice) -> web.Response:
     context, now, actor = request.app[PARTS].context, request.app[CLOCK].now_ms(), actor_of(request)
     if wanted.until is not None and wanted.decision != "ignore":
         raise InputError("only an ignore ends at an instant", path="$.until")
+    if (wanted.change is not None) != (wanted.decision == "link"):
+        raise InputError("a link names its change, and nothing else does", path="$.change")
     until = wanted.until if not isinstance(wanted.until, str) else read_instant(wanted.until, "$.until")
-    decision_id = await request.app[WRITER].run(
-        lambda connection: (
-            ignore_differences(connection, context, choice, actor=actor, now=now, until=until, reason=wanted.reason)
-            if wanted.decision == "ignore"
-            else _DECISIONS[wanted.decision](connection, context, choice, actor=actor, now=now, reason=wanted.reason)
-        )
-    )
+    wish = ReviewWish(kind=wanted.decision, choice=choice, reason=wanted.reason, until=until, change_id=wanted.change)
+    made = await request.app[WRITER].run(lambda connection: review_differences(connection, context, wish, actor=actor, now=now))
     request.app[PARTS].poke()
-    return answer(await asyncio.to_thread(request.app[READER].get_decision, decision_id))
+    if made.waiting_id is not None:
+        waiting = await asyncio.to_thread(request.app[READER].get_waiting, made.waiting_id)
+        return answer(waiting, status=202)
+    return answer(await asyncio.to_thread(request.app[READER].get_decision, made.decision_id or ""))
 
 
-_DECISIONS: dict[str, Callable[..., str]] = {"accept": accept_differences, "reject": reject_differences}
+async def count_backlog(request: web.Request) -> web.Response:
+    reader = request.app[READER]
+    counts, items = await asyncio.to_thread(lambda: (reader.review_counts(), reader.review_backlog()))
+    return answer(Backlog(counts, items))
+
 
 RESOURCE = Resource(
     name="difference",
@@ -135,9 +167,10 @@ RESOURCE = Resource(
             "POST", "/v1/differences/decisions", decide_all, "configuration_manager", "Decide on several, all or none",
             body=BulkDecision, answer=DecisionView, statuses=(404, 409, 422),
         ),
+        Route("GET", "/v1/differences/backlog", count_backlog, "viewer", "What waits for each configuration manager", answer=Backlog),
         Route("GET", "/v1/differences/{id}", get_difference, "viewer", "One difference", answer=DifferenceView, has_etag=True, statuses=(404,)),
         Route(
-            "POST", "/v1/differences/{id}/decision", decide, "configuration_manager", "Accept, reject or ignore it",
+            "POST", "/v1/differences/{id}/decision", decide, "configuration_manager", "Accept, reject, ignore it or link it to a change",
             body=DecisionRequest, answer=DecisionView, statuses=(404, 409, 422),
         ),
     ),
