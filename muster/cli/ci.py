@@ -9,8 +9,11 @@ import typer
 
 from muster.cli.client import open_client, part
 from muster.cli.listing import DEFAULT_LIMIT, LimitOption, show_pages
+from muster.cli.moment import AtOption, FromOption, KnownOption, ToOption, day, render_comparison, render_then, say_relation, to_moments
 from muster.cli.output import Output, OutputOption, UrlOption, column, instant, show_one, tell, to_text
+from muster.clock import SystemClock
 from muster.errors import ConfigurationError, quote
+from muster.instant import render_instant
 
 COMMANDS = typer.Typer(help="Configuration items: what is there.", no_args_is_help=True)
 COLUMNS = (
@@ -28,6 +31,8 @@ COLUMNS = (
 )
 HISTORY_COLUMNS = (
     column("at", "valid_from", read=instant),
+    column("until", "valid_to", read=instant),
+    column("known", "known_from", read=instant),
     column("ci", "ci", "name"),
     column("layer"),
     column("attribute"),
@@ -46,20 +51,28 @@ def list_cis(
         list[str] | None, typer.Argument(help="Query, for example class:server os.name:debian seen<7d (docs/reference/query.md).")
     ] = None,
     sort: Annotated[
-        str, typer.Option(help="name, number, class, zone, presence, operation, seen, changed, created; - before it turns it round.")
-    ] = "name",
+        str | None,
+        typer.Option(help="name (without it), number, class, zone, presence, operation, seen, changed, created; - before it turns it round."),
+    ] = None,
+    *,
+    at: AtOption = None,
+    known: KnownOption = None,
     limit: LimitOption = DEFAULT_LIMIT,
     output: OutputOption = Output.TABLE,
     url: UrlOption = None,
 ) -> None:
     """List CIs. A query that begins with - comes after --, for example: muster ci list -- -zone:lab."""
-    show_pages(open_client(url), "/v1/cis", COLUMNS, output, limit=limit, query=" ".join(query or []), sort=sort)
+    query_text = " ".join(query or [])
+    show_pages(open_client(url), "/v1/cis", COLUMNS, output, limit=limit, query=query_text, sort=sort, at=day(at), known=day(known))
 
 
 @COMMANDS.command()
 def show(
     ci: KeyArgument,
     contents: Annotated[str | None, typer.Option("--contents", help="List what it holds of this class instead, for example package.")] = None,
+    *,
+    at: AtOption = None,
+    known: KnownOption = None,
     limit: LimitOption = DEFAULT_LIMIT,
     output: OutputOption = Output.TABLE,
     url: UrlOption = None,
@@ -67,7 +80,12 @@ def show(
     """One CI: facts with where each comes from, identifiers, relations, checks and what it holds."""
     client = open_client(url)
     if contents is not None:
-        show_pages(client, f"/v1/cis/{part(ci)}/contents", (*COLUMNS[:4], column("values", "columns")), output, limit=limit, **{"class": contents})
+        columns, moment = (*COLUMNS[:4], column("values", "columns")), {"at": day(at), "known": day(known)}
+        show_pages(client, f"/v1/cis/{part(ci)}/contents", columns, output, limit=limit, **{"class": contents}, **moment)
+        return
+    if at is not None or known is not None:
+        then = client.get(f"/v1/cis/{part(ci)}/as-at", at=day(at) or render_instant(SystemClock().now_ms()), known=day(known))
+        show_one(then, render_then(then), output)
         return
     found: dict[str, Any] = client.get(f"/v1/cis/{part(ci)}")
     show_one(found, [*_head(found), *_facts(found), *_surroundings(found)], output)
@@ -80,13 +98,29 @@ def history(
     layer: Annotated[str | None, typer.Option(help="observed, recorded, relation, presence, lifecycle or identity.")] = None,
     *,
     contents: Annotated[bool, typer.Option("--contents", help="Also of what it holds.")] = False,
+    known: KnownOption = None,
     limit: LimitOption = DEFAULT_LIMIT,
     output: OutputOption = Output.TABLE,
     url: UrlOption = None,
 ) -> None:
     """What changed, newest first."""
     path = f"/v1/cis/{part(ci)}/history"
-    show_pages(open_client(url), path, HISTORY_COLUMNS, output, limit=limit, attribute=attribute, layer=layer, contents=contents)
+    wanted = {"attribute": attribute, "layer": layer, "contents": contents, "known": day(known)}
+    show_pages(open_client(url), path, HISTORY_COLUMNS, output, limit=limit, **wanted)
+
+
+@COMMANDS.command()
+def compare(
+    ci: KeyArgument,
+    *,
+    since: FromOption,
+    until: ToOption = None,
+    output: OutputOption = Output.TABLE,
+    url: UrlOption = None,
+) -> None:
+    """What became of a CI between any two instants."""
+    found: dict[str, Any] = open_client(url).get(f"/v1/cis/{part(ci)}/comparison", **to_moments(since, until))
+    show_one(found, [("ci", found["ci"]["name"]), ("change", found["change"]), *render_comparison(found)], output)
 
 
 @COMMANDS.command()
@@ -207,13 +241,7 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, object]]:
 def _surroundings(found: dict[str, Any]) -> list[tuple[str, object]]:
     rows: list[tuple[str, object]] = [("", "")]
     rows += [("identifier", f"{each['kind']} {each['value']}  [{each['state']}]") for each in found["identifiers"]]
-    rows += [("relation", _say_relation(each)) for each in found["relations"] if each["valid_to"] is None]
+    rows += [("relation", say_relation(each)) for each in found["relations"] if each["valid_to"] is None]
     rows += [("check", f"{each['check']}: {each['state']} since {instant(each['since'])}  [{each['source']['kind']}]") for each in found["checks"]]
     rows += [("holds", f"{count} {name}") for name, count in found["contents"].items()]
     return rows
-
-
-def _say_relation(relation: dict[str, Any]) -> str:
-    other = relation["other"]
-    name = to_text(relation["claim"]) if other is None else f"{other['class']} {other['name']} (number {other['number']})"
-    return f"{relation['type']} {'→' if relation['direction'] == 'out' else '←'} {name}"

@@ -11,6 +11,7 @@ import typer
 
 from muster.cli.client import Client, open_client, part
 from muster.cli.listing import DEFAULT_LIMIT, LimitOption, show_pages
+from muster.cli.moment import AtOption, KnownOption, day
 from muster.cli.output import Output, OutputOption, UrlOption, column, instant, localised, show_one, tell
 from muster.clock import SystemClock
 from muster.errors import ConfigurationError, NotFoundError
@@ -63,20 +64,23 @@ class Verdict(enum.StrEnum):
 
 
 @COMMANDS.command("list")
-def list_differences(
+def list_differences(  # noqa: PLR0913 -- each is an option that people combine
     query: QueryArgument = None,
     *,
     state: StateOption = None,
     group: GroupOption = None,
     ci: Annotated[str | None, typer.Option("--ci", help="Of this CI and what it holds: id or number.")] = None,
-    sort: Annotated[str, typer.Option(help="risk, opened or confirmed; - before it turns it round.")] = "-risk",
+    sort: Annotated[str | None, typer.Option(help="risk, opened or confirmed; - before it turns it round. Without: -risk.")] = None,
+    at: AtOption = None,
+    known: KnownOption = None,
     limit: LimitOption = DEFAULT_LIMIT,
     output: OutputOption = Output.TABLE,
     url: UrlOption = None,
 ) -> None:
     """List differences that wait for a decision, riskiest first."""
     path = "/v1/differences"
-    show_pages(open_client(url), path, COLUMNS, output, limit=limit, query=" ".join(query or []), state=state, group=group, ci=ci, sort=sort)
+    wanted = {"query": " ".join(query or []), "state": state, "group": group, "ci": ci, "sort": sort, "at": day(at), "known": day(known)}
+    show_pages(open_client(url), path, COLUMNS, output, limit=limit, **wanted)
 
 
 @COMMANDS.command()

@@ -12,48 +12,68 @@ from collector.api.exchange import answer, read_id, read_instant, read_query
 from collector.api.keys import CLOCK, READER
 from collector.api.route import Resource, Route
 from muster.errors import InputError
-from muster.ports import CiAsAt, CiDetail, CiSummary, HistoryEntry, Page, SeriesView
+from muster.ports import CiAsAt, CiComparison, CiDetail, CiSummary, HistoryEntry, Page, SeriesView
 
 Limit = Annotated[int, Meta(ge=1, le=500)]
 Cursor = str | None
+Instant = Annotated[str, Meta(max_length=40)]
 Query = Annotated[str, Meta(max_length=2_000, description="query language: class:server tag.role:web seen<7d")]
 DAY_MS = 86_400_000
 
 
 class CiQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """`sort`: name, number, class, zone, presence, operation, seen, changed or created; `-` before it turns it round."""
+    """`sort`: name (without it), number, class, zone, presence, operation, seen, changed or created; `-` before it turns it round.
+
+    `at`: as it was then, `known`: by what was known then; such a list is by number, and leaves out what no history is kept of.
+    """
 
     query: Query = ""
-    sort: str = "name"
+    sort: str | None = None
+    at: Instant | None = None
+    known: Instant | None = None
     cursor: Cursor = None
     limit: Limit = 50
 
 
 class ContentsQuery(Struct, frozen=True, forbid_unknown_fields=True, rename={"ci_class": "class"}):
-    """Dependent CIs of one class."""
+    """Dependent CIs of one class. `at`, `known`: as in the list of CIs."""
 
     ci_class: str
     query: Query = ""
-    sort: str = "name"
+    sort: str | None = None
+    at: Instant | None = None
+    known: Instant | None = None
     cursor: Cursor = None
     limit: Limit = 50
 
 
 class HistoryQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """`layer`: observed, recorded, relation, presence, lifecycle or identity. `contents`: also what happened to its parts."""
+    """`layer`: observed, recorded, relation, presence, lifecycle or identity. `contents`: also what happened to its parts. `known`: as
+    known then.
+    """
 
     attribute: str | None = None
     layer: Literal["observed", "recorded", "relation", "presence", "lifecycle", "identity"] | None = None
     contents: bool = False
+    known: Instant | None = None
     cursor: Cursor = None
     limit: Limit = 50
 
 
 class AsAtQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """`at`: when it was so. `known_at`: by what was known then; left out: by what is known now."""
+    """`at`: when it was so. `known`: by what was known then; left out: by what is known now."""
 
-    at: str
-    known_at: str | None = None
+    at: Instant
+    known: Instant | None = None
+
+
+class CiComparisonQuery(Struct, frozen=True, forbid_unknown_fields=True, rename={"since": "from", "until": "to"}):
+    """Two instants; `to` left out: now. `known_from`, `known_to`: by what was known then; left out: by what is known now."""
+
+    since: Instant
+    until: Instant | None = None
+    known_from: Instant | None = None
+    known_to: Instant | None = None
 
 
 class SeriesQuery(Struct, frozen=True, forbid_unknown_fields=True, rename={"since": "from", "until": "to"}):
@@ -72,9 +92,27 @@ class SeriesList(Struct, frozen=True):
 
 
 async def list_cis(request: web.Request) -> web.Response:
-    query = read_query(request, CiQuery)
-    page = await asyncio.to_thread(request.app[READER].list_cis, query.query, cursor=query.cursor, limit=query.limit, sort=query.sort)
-    return answer(page)
+    query, reader = read_query(request, CiQuery), request.app[READER]
+    if query.at is not None or query.known is not None:
+        at, known = _moment(query)
+        return answer(await asyncio.to_thread(reader.list_cis_then, query.query, at=at, known_at=known, cursor=query.cursor, limit=query.limit))
+    return answer(
+        await asyncio.to_thread(
+            reader.list_cis, query.query, cursor=query.cursor, limit=query.limit, sort="name" if query.sort is None else query.sort
+        )
+    )
+
+
+def _moment(query: CiQuery | ContentsQuery) -> tuple[int | None, int | None]:
+    """`at` and `known`. A list of the past has one order. Raises InputError."""
+    if query.sort not in (None, "number"):
+        raise InputError("a list of the past is by number", path="sort")
+    return instant_of(query.at, "at"), instant_of(query.known, "known")
+
+
+def instant_of(text: str | None, path: str) -> int | None:
+    """A parameter's instant; None: not given."""
+    return None if text is None else read_instant(text, path)
 
 
 async def get_ci(request: web.Request) -> web.Response:
@@ -85,6 +123,10 @@ async def get_ci(request: web.Request) -> web.Response:
 
 async def list_contents(request: web.Request) -> web.Response:
     query = read_query(request, ContentsQuery)
+    if query.at is not None or query.known is not None:
+        wanted = f"class:{query.ci_class} {query.query}" if query.ci_class else query.query
+        (at, known), then, key = _moment(query), request.app[READER].list_cis_then, read_id(request)
+        return answer(await asyncio.to_thread(then, wanted, at=at, known_at=known, owner=key, cursor=query.cursor, limit=query.limit))
     page = await asyncio.to_thread(
         request.app[READER].list_contents,
         read_id(request),
@@ -92,7 +134,7 @@ async def list_contents(request: web.Request) -> web.Response:
         query=query.query,
         cursor=query.cursor,
         limit=query.limit,
-        sort=query.sort,
+        sort="name" if query.sort is None else query.sort,
     )
     return answer(page)
 
@@ -105,6 +147,7 @@ async def list_history(request: web.Request) -> web.Response:
         attribute=query.attribute,
         layer=query.layer,
         with_contents=query.contents,
+        known_at=instant_of(query.known, "known"),
         cursor=query.cursor,
         limit=query.limit,
     )
@@ -114,8 +157,17 @@ async def list_history(request: web.Request) -> web.Response:
 async def get_as_at(request: web.Request) -> web.Response:
     """As it was, or as it was believed to be."""
     query = read_query(request, AsAtQuery)
-    known_at = None if query.known_at is None else read_instant(query.known_at, "known_at")
+    known_at = instant_of(query.known, "known")
     return answer(await asyncio.to_thread(request.app[READER].ci_as_at, read_id(request), read_instant(query.at, "at"), known_at))
+
+
+async def compare(request: web.Request) -> web.Response:
+    """What became of it between two instants."""
+    query = read_query(request, CiComparisonQuery)
+    moments = read_instant(query.since, "from"), instant_of(query.until, "to")
+    before, after = instant_of(query.known_from, "known_from"), instant_of(query.known_to, "known_to")
+    compared = request.app[READER].compare_ci
+    return answer(await asyncio.to_thread(compared, read_id(request), *moments, known_before=before, known_after=after))
 
 
 async def list_series(request: web.Request) -> web.Response:
@@ -147,6 +199,10 @@ RESOURCE = Resource(
         Route(
             "GET", "/v1/cis/{id}/as-at", get_as_at, "viewer", "The CI as it was at an instant, by what was known at another",
             query=AsAtQuery, answer=CiAsAt, statuses=(404, 422),
+        ),
+        Route(
+            "GET", "/v1/cis/{id}/comparison", compare, "viewer", "What became of the CI between two instants",
+            query=CiComparisonQuery, answer=CiComparison, statuses=(404, 422),
         ),
         Route(
             "GET", "/v1/cis/{id}/series", list_series, "viewer", "Metric series, with points where names are given",
