@@ -21,7 +21,7 @@ from muster.errors import InputError, NotFoundError, quote
 from muster.model.identifier import IDENTIFIER_KINDS, NAME_KINDS
 
 # Identifiers that prove what a thing is; names and places are attributes like others.
-_PROOFS = frozenset(IDENTIFIER_KINDS) - {*NAME_KINDS, "ip", "number", "url", "asset_tag"}
+PROOFS = frozenset(IDENTIFIER_KINDS) - {*NAME_KINDS, "ip", "number", "url", "asset_tag"}
 
 
 class PinWish(msgspec.Struct, frozen=True):
@@ -40,7 +40,7 @@ def pin_value(connection: Connection, context: Context, ci_key: str, wish: PinWi
     attribute = (context.catalogue.get(row.ci_class) or context.catalogue["device"]).attributes.get(wish.attribute)
     if attribute is None or attribute.mode == "recorded_only":
         raise InputError(f"{quote(wish.attribute)} of a {row.ci_class} is not observed, so there is nothing to hold against", path="attribute")
-    if wish.attribute in _PROOFS:
+    if wish.attribute in PROOFS:
         raise InputError(f"{wish.attribute} proves what a {row.ci_class} is, so it is never held; record it, or resolve the case", path="attribute")
     value, fault = validate_value(attribute, wish.value)
     if fault or value is None:

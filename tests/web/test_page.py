@@ -18,11 +18,11 @@ PATHS = (
     "/cis/{web}/relations",
     "/cis/{web}/contents", "/cis/{switch}/contents?class=interface", "/cis/{web}/metrics", "/cis/{web}/availability", "/cis/{web}/incidents",
     "/cis/{web}/history", "/cis/{web}/history?at=2026-02-01T10:00", "/cis/{web}/why", "/cis/{hostile}", "/services", "/services/shop", "/incidents",
-    "/incidents?state=all", "/incidents/{incident}", "/sources", "/sources/{source}", "/keys", "/preferences", "/no-such-page",
+    "/incidents?state=all", "/incidents/{incident}", "/sources", "/sources/{source}", "/record", "/pins", "/classes", "/keys", "/preferences", "/no-such-page",
 )  # fmt: skip
 SIZES = ((390, 844), (820, 1180), (1920, 1080))
 # Words that stand in Chinese pages as they are: names of things, units, and what people type.
-_KEPT = re.compile(r"^[\W\d]*$|^(agent|snmp|ssh|sweep|icmp|CSV|JSON|EN|Muster|IP|MAC|MTU|UUID|URL|API|MTRS|MTBF|P\d|(agent|ssh)/[\w.-]+)$")
+_KEPT = re.compile(r"^[\W\d]*$|^(agent|snmp|ssh|sweep|icmp|CSV|JSON|EN|Muster|IP|MAC|MTU|UUID|URL|API|MTRS|MTBF|VLAN|P\d|(agent|ssh)/[\w.-]+)$")
 _LABELS = "th[scope=col], h2, button, .state, .kind, .rail-nav a > span:first-of-type, dl.axes dt, .tabs a, .segments a, legend, summary, .risk-text"
 
 

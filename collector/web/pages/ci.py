@@ -16,6 +16,7 @@ from collector.web.view.ci import to_all_identifiers, to_checks, to_facts, to_wh
 from collector.web.view.content import to_contents
 from collector.web.view.history import to_changes
 from collector.web.view.incident import to_row
+from collector.web.view.pin import to_holdable
 from collector.web.view.relation import to_relations
 from collector.web.view.review import to_difference_row
 from collector.web.view.wording import LAYERS
@@ -33,7 +34,11 @@ async def show_facts(request: web.Request) -> web.Response:
     rows = [to_difference_row(each, None, catalogue, viewpoint) for each in differences.items]
     groups = {each.id: each.group_key for each in differences.items}
     facts = to_facts(frame.detail, catalogue, viewpoint)
-    return await _respond(request, frame, "ci_facts.html", facts=facts, differences=rows, groups=groups)
+    holdable = to_holdable(frame.detail.summary.ci_class, catalogue, viewpoint)
+    may_decide = frame.visit.may("configuration_manager")
+    return await _respond(
+        request, frame, "ci_facts.html", facts=facts, differences=rows, groups=groups, holdable=holdable, may_decide=may_decide
+    )
 
 
 async def show_relations(request: web.Request) -> web.Response:

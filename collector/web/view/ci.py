@@ -9,6 +9,7 @@ from msgspec import Struct
 from collector.web.view.explanation import say_link, translate_sentence
 from collector.web.view.label import CiLink, StateMark, class_label, find_attribute, review_query, service_path, source_text, to_link, to_state
 from collector.web.view.moment import Moment, maybe_moment, to_moment
+from collector.web.view.pin import PinRow, to_pin_row
 from collector.web.view.value import Value, to_value
 from collector.web.view.viewpoint import Viewpoint
 from collector.web.view.wording import CHECKS, CLAIM_STATES, IDENTIFIER_WORDS, LIFECYCLES, MODES, PRESENCES, STRENGTHS, word
@@ -44,6 +45,7 @@ class FactRow(Struct, frozen=True):
     since: Moment | None
     kind: str
     candidates: list[CandidateRow]
+    pin: PinRow | None = None
 
 
 class IdentifierRow(Struct, frozen=True):
@@ -180,6 +182,7 @@ def to_fact(fact: Fact, ci: CiSummary, catalogue: ClassCatalogue, viewpoint: Vie
         since=maybe_moment(fact.since, viewpoint),
         kind=kind,
         candidates=[_candidate(each, fact, ci, catalogue, viewpoint) for each in fact.candidates],
+        pin=None if fact.pin is None else to_pin_row(fact.pin, catalogue, viewpoint),
     )
 
 

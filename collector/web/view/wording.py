@@ -181,6 +181,8 @@ DECISIONS = {
     "ignore": N_("ignored"),
     "undo": N_("undone"),
     "record": N_("recorded"),
+    "import": N_("imported"),
+    "pin": N_("held values"),
     "merge": N_("merged"),
     "unmerge": N_("separated"),
     "resolve": N_("resolved"),
