@@ -67,11 +67,13 @@ class VetoRules:
         return found
 
     def _both_enrolled(self, left: Node, right: Node) -> bool:
-        """An agent holds its host until another was heard of long after it."""
+        """An agent holds its host until another was heard of long after it, or until it comes back with a new spool under its own name."""
         records = [each.record for each in (left, right) if each.record is not None]
         if any(record.is_revoked or record.is_closed or record.source in self.cloned for record in records):
             return False
         heard = [record.confirmed_at for record in records]
+        if len({record.source.name for record in records}) == 1:
+            return max(record.first_seen_at for record in records) <= min(heard)
         return max(heard) - min(heard) < round(self.settings.enrolment_held_for_days * DAY_SECONDS * 1000)
 
 

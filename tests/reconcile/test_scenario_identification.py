@@ -376,16 +376,29 @@ def test_a_disposed_ci_is_never_taken_up_again() -> None:  # 45
     assert estate.case_kinds() == ["resurrection"]
 
 
-def test_an_agent_that_was_installed_again_is_joined_when_the_old_one_was_silent_for_a_week() -> None:
+def test_another_agent_of_a_host_is_joined_when_the_old_one_was_silent_for_a_week() -> None:
+    estate = Estate()
+    old = {"serial": "S1", "dmi_uuid": U[0], "mac": [MACS[0]]}
+    estate.report("agent/a/a1", host(**old))
+    estate.report("agent/b/b1", host(**old), at=60)
+    assert len(estate.shape()) == 2
+    assert estate.case_kinds() == ["clone"]
+    estate.report("agent/b/b1", host(**old, hostname="a"), at=60 + 8 * DAY // MINUTE)
+    assert len(estate.shape()) == 1
+    assert estate.case_kinds() == []
+
+
+def test_an_agent_installed_again_under_its_name_is_joined_and_a_clone_where_both_report() -> None:
     estate = Estate()
     old = {"serial": "S1", "dmi_uuid": U[0], "mac": [MACS[0]]}
     estate.report("agent/a/a1", host(**old))
     estate.report("agent/a/a2", host(**old), at=60)
-    assert len(estate.shape()) == 2
-    assert estate.case_kinds() == ["clone"]
-    estate.report("agent/a/a2", host(**old, hostname="a"), at=60 + 8 * DAY // MINUTE)
     assert len(estate.shape()) == 1
     assert estate.case_kinds() == []
+    estate.report("agent/a/a1", host(**old, hostname="a"), at=90)
+    estate.report("agent/a/a2", host(**old, hostname="a"), at=95)
+    assert len(estate.shape()) == 2
+    assert estate.case_kinds() == ["clone"]
 
 
 def test_every_link_answers_why() -> None:
