@@ -25,7 +25,7 @@ ACTIONS: Mapping[CaseKind, tuple[CaseAction, ...]] = {
     "replacement": ("replace", "same", "different", "confirm", "dismiss"),
     "mass_loss": ("release", "dismiss"),
     "resurrection": ("revive", "confirm", "dismiss"),
-    "quarantine": ("confirm", "same", "different", "dismiss"),
+    "quarantine": ("confirm", "release", "dismiss"),
     "class_conflict": ("different", "confirm", "dismiss"),
     "contradiction": ("different", "same", "confirm", "dismiss"),
 }

@@ -197,14 +197,23 @@ def _seed(
 
 
 def _resurrections(members: Sequence[Node], known: dict[str, KnownCi]) -> list[CaseSeed]:
-    found = {}
+    """Of each record its own CI, of one that has none yet those that it belongs to with the others."""
+    named = sorted({each for node in members for each in _named(node)})
+    found: dict[str, CaseSeed] = {}
     for node in members:
         record = node.record
-        ci = known.get(record.ci_id) if record is not None and record.ci_id is not None else None
-        seed = resurrection_of(ci, record.id, record.confirmed_at) if record is not None and ci is not None and node.tombstone is None else None
-        if seed is not None:
-            found[seed.key] = seed
+        if record is None or node.tombstone is not None:
+            continue
+        for ci_id in named if record.ci_id is None else [record.ci_id]:
+            seed = resurrection_of(known[ci_id], record.id, record.confirmed_at) if ci_id in known else None
+            if seed is not None:
+                found.setdefault(seed.key, seed)
     return list(found.values())
+
+
+def _named(node: Node) -> list[str]:
+    own = [node.ci.id] if node.ci is not None else []
+    return own if node.record is None or node.record.ci_id is None else [*own, node.record.ci_id]
 
 
 def resurrection_of(ci: KnownCi, record_id: int, confirmed_at: int) -> CaseSeed | None:

@@ -88,7 +88,8 @@ def _settle(neighbourhood: Neighbourhood, catalogue: ClassCatalogue, settings: S
         joined_by = _join_decided(clustering, must)
         edges = ladders.edges(nodes, barred)
         climb(clustering, edges)
-        shared = {key: since for key, since in find_shared_values(clustering, edges, settings).items() if key not in barred}
+        found = find_shared_values(clustering, edges, settings)
+        shared = {key: since for key, since in found.items() if key not in barred and key not in neighbourhood.trusted}
         if not shared:
             break
         learned |= shared

@@ -114,7 +114,8 @@ class Neighbourhood(Struct, frozen=True, kw_only=True):
     claim; never re-partitioned, only suggested. `cis`: every CI that a record, a bystander or a recorded claim names.
     `doubtful`: values quarantined before whose holders are all among `records` (as long as they are few): these are judged
     again from the set alone. `quarantined`: the others that are quarantined, with too many holders to look at again, and since when.
-    `is_truncated`: the limit was reached; nothing new is linked then and a case says so.
+    `is_truncated`: the limit was reached; nothing new is linked then and a case says so. `trusted`: values that a person says may
+    identify, although several hold them.
     """
 
     records: tuple[RecordView, ...]
@@ -124,6 +125,7 @@ class Neighbourhood(Struct, frozen=True, kw_only=True):
     doubtful: tuple[ClaimKey, ...] = ()
     bystanders: tuple[RecordView, ...] = ()
     is_truncated: bool = False
+    trusted: frozenset[ClaimKey] = frozenset()
 
 
 class Veto(Struct, frozen=True):

@@ -18,7 +18,7 @@ from muster.model.query import parse_duration
 _DURATION = re.compile(r"P(?!$)(?:(\d{1,6})W)?(?:(\d{1,6})D)?(?:T(?!$)(?:(\d{1,6})H)?(?:(\d{1,8})M)?(?:(\d{1,9})S)?)?")
 _DECISIONS = {
     "difference": ("accept", "reject", "ignore", "link", "undo"),
-    "case": ("same", "different", "merge", "release", "confirm", "dismiss", "undo"),
+    "case": ("same", "different", "merge", "replace", "revive", "release", "confirm", "dismiss", "undo"),
     "step": ("undo",),
 }
 _NAMING_FIELDS = frozenset({"ci", "to", "keep", "gone", "retire", "delete", "unmerge"})

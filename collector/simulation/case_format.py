@@ -15,7 +15,7 @@ Instant = int | Annotated[str, Meta(max_length=40)]
 Word = Annotated[str, Meta(min_length=1, max_length=512)]
 Text = Annotated[str, Meta(max_length=4096)]
 DifferenceDecision = Literal["accept", "reject", "ignore", "link", "undo"]
-CaseDecision = Literal["same", "different", "merge", "release", "confirm", "dismiss", "undo"]
+CaseDecision = Literal["same", "different", "merge", "replace", "revive", "release", "confirm", "dismiss", "undo"]
 
 
 class CiName(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, rename={"ci_class": "class"}):

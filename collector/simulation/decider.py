@@ -14,6 +14,7 @@ from collector.simulation.case_file import to_document
 from collector.simulation.case_format import Adopt, CiName, Decide, Merge, Name, Operation, Record, Unmerge
 from collector.simulation.naming import Naming
 from collector.store.apply_change import apply_changes
+from collector.store.case_decision import MemberChoice
 from collector.store.decision import (
     Choice,
     adopt_suggestion,
@@ -27,6 +28,7 @@ from collector.store.pin import PinWish, pin_value, unpin_value
 from collector.store.recorded import Patch, patch_recorded
 from collector.store.recording import record_ci
 from collector.store.review_decision import ReviewWish, review_differences
+from collector.store.tombstone import delete_ci
 from collector.store.unmerge import unmerge
 from collector.store.whole_state import find_records
 from muster.errors import ConfigurationError, NotFoundError
@@ -74,7 +76,8 @@ class Decider:
             return undo_decision(connection, self.context, str(decided), actor=actor, now=now, reason=wish.reason)
         action: Any = "same" if wish.decision == "merge" else wish.decision
         found = self.naming.find_case(connection, wish.case)
-        return resolve_case(connection, self.context, found.id, action, actor=actor, now=now, reason=wish.reason)
+        choice = None if wish.keep is None else MemberChoice(self.naming.find_ci(connection, wish.keep))
+        return resolve_case(connection, self.context, found.id, action, actor=actor, now=now, reason=wish.reason, choice=choice)
 
     def _decide_difference(self, connection: Connection, wish: Decide, actor: str, now: int) -> str:
         assert wish.difference is not None
@@ -104,6 +107,7 @@ class Decider:
             "lifecycle": self._change_lifecycle,
             "retire": self._retire,
             "adopt": self._adopt,
+            "delete": self._delete,
             "change": self._approve,
         }
         for name, carry_out in run.items():
@@ -176,6 +180,10 @@ class Decider:
 
     def _approve(self, connection: Connection, value: dict[str, Any], doing: Doing) -> None:
         apply_changes(connection, self.context, {"$.operation.change": to_document(value)}, actor=doing.actor, now=doing.now)
+
+    def _delete(self, connection: Connection, value: Name, doing: Doing) -> str:
+        gone = self.naming.find_ci(connection, value)
+        return delete_ci(connection, self.context, gone, actor=doing.actor, now=doing.now, reason=doing.reason)
 
     def _adopt(self, connection: Connection, value: Adopt | list[Name], doing: Doing) -> str:
         ci, to = (value.ci, value.to) if isinstance(value, Adopt) else value

@@ -5,7 +5,7 @@ A person's word stands beside the rules as a constraint between records and wins
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations, product
 from typing import Any
 
@@ -16,6 +16,7 @@ from collector.reconcile.case import CaseAction, check_action
 from collector.reconcile.union import propose_survivor
 from collector.store.case_member_ci import load_member_cis
 from collector.store.ci import load_ci, load_cis
+from collector.store.claim import release_values
 from collector.store.content import decode
 from collector.store.edit import NO_VALUE, Context, Edit
 from collector.store.identifier import new_id
@@ -27,10 +28,10 @@ from collector.store.past import keep_links
 from collector.store.placement import follow_owners, place_records
 from collector.store.recorded_side import SideChange, apply_changes
 from collector.store.replacement import move_role, take_back_role
-from collector.store.schema import ci, identity_constraint, review_case, section, source, source_record
+from collector.store.schema import case_member, ci, identity_constraint, review_case, section, source, source_record, trusted_value
 from collector.store.settle import settle
 from collector.store.source_record import load_records
-from collector.store.statement import parts, update_rows
+from collector.store.statement import insert_missing, parts, update_rows
 from collector.store.verdict import DecisionSubject, Made, mark_decided, save_decision
 from muster.errors import ConflictError, InputError, NotFoundError, quote
 from muster.model.state import Lifecycle
@@ -114,7 +115,8 @@ def _carry_out(edit: Edit, made: Made, row: Any, action: CaseAction, chosen: lis
         sides = apply_changes(edit, [], live)
         touched |= set(chosen)
     elif action == "release":
-        detail |= _release(edit, row)
+        told, released = _release(edit, made, row)
+        detail, touched = detail | told, touched | released
     save_decision(edit, made, DecisionSubject(sides=tuple(sides), case_id=row.id, constraint_ids=constraints, detail=detail))
     mark_decided(edit, set(chosen) if action == "different" else touched)
     return touched
@@ -154,6 +156,10 @@ def take_back_identity(edit: Edit, subject: DecisionSubject) -> set[str]:
         is_it = review_case.c.id == subject.case_id
         edit.connection.execute(update(review_case).where(is_it).values(state="open", closed_at=None, decision_id=None))
     edit.connection.execute(delete(identity_constraint).where(identity_constraint.c.id.in_(subject.constraint_ids)))
+    if "trusted" in subject.detail:
+        kind, scope, value = subject.detail["trusted"]
+        is_trusted = (trusted_value.c.kind == kind) & (trusted_value.c.scope == scope) & (trusted_value.c.value == value)
+        edit.connection.execute(delete(trusted_value).where(is_trusted))
     touched = _take_back_role(edit, subject)
     places: dict[str, str | None] = subject.detail.get("places_before", {})
     if not places:
@@ -219,9 +225,28 @@ def _keep_apart(edit: Edit, made: Made, chosen: Sequence[str]) -> tuple[dict[int
     return places, ids, _identify(edit, {record_id for each in named.values() for record_id in each})
 
 
-def _release(edit: Edit, row: Any) -> dict[str, Any]:
-    """The section's next whole report counts its loss; its digest is forgotten, so that the source sends it."""
+def _release(edit: Edit, made: Made, row: Any) -> tuple[dict[str, Any], set[str]]:
+    """What a person lets through, as undo needs it, and the CIs touched."""
     evidence: dict[str, Any] = decode(row.evidence) or {}
+    if row.kind == "quarantine":
+        return _trust(edit, made, row, evidence)
+    _let_loss_through(edit, evidence)
+    return {}, set()
+
+
+def _trust(edit: Edit, made: Made, row: Any, evidence: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
+    """The value identifies again, whoever holds it."""
+    key = (str(evidence["identifier"]), str(evidence["scope"]), str(evidence["value"]))
+    words = dict(zip(("kind", "scope", "value"), key, strict=True))
+    insert_missing(edit.connection, trusted_value, [{**words, "decision_id": made.id}])
+    release_values(edit.connection, [key])
+    members = list(edit.connection.execute(select(case_member.c.record_id).where(case_member.c.case_id == row.id)).scalars())
+    places = _places(edit, members)
+    return {"trusted": list(key), "places_before": {str(each): ci_id for each, ci_id in places.items()}}, _identify(edit, set(members))
+
+
+def _let_loss_through(edit: Edit, evidence: Mapping[str, Any]) -> None:
+    """The section's next whole report counts its loss; its digest is forgotten, so that the source sends it."""
     kind, name, instance = [*str(evidence.get("source", "")).split("/", 2), "", "", ""][:3]
     of_source = select(source.c.id).where(source.c.kind == kind, source.c.name == name, source.c.instance == instance).scalar_subquery()
     is_it = section.c.source_id == of_source
@@ -229,7 +254,6 @@ def _release(edit: Edit, row: Any) -> dict[str, Any]:
         is_it &= section.c.name == str(evidence.get("section", ""))
     values = {"held": False, "held_digest": None, "digest": None, "is_released": True}
     edit.connection.execute(update(section).where(is_it).values(**values))
-    return {}
 
 
 def _take_back_role(edit: Edit, subject: DecisionSubject) -> set[str]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, Table, delete, func, insert, or_, sel
 from collector.reconcile.claim import recorded_claims
 from collector.reconcile.record import Claim, ClaimKey
 from collector.store.edit import Edit
-from collector.store.schema import identity_claim, quarantined_value, recorded_claim
+from collector.store.schema import identity_claim, quarantined_value, recorded_claim, trusted_value
 from collector.store.statement import insert_or_replace, parts
 
 
@@ -47,6 +47,15 @@ def find_quarantined(connection: Connection, claims: Iterable[Claim]) -> dict[Cl
         rows = connection.execute(select(quarantined_value).where(quarantined_value.c.value.in_(part)))
         found |= {(row.kind, row.scope, row.value): row.since_at for row in rows if (row.kind, row.scope, row.value) in keys}
     return found
+
+
+def find_trusted(connection: Connection, keys: Collection[ClaimKey]) -> set[ClaimKey]:
+    """Which of these values a person said may identify all the same."""
+    found: set[ClaimKey] = set()
+    for part in parts(sorted({value for _, _, value in keys})):
+        rows = connection.execute(select(trusted_value).where(trusted_value.c.value.in_(part)))
+        found.update((row.kind, row.scope, row.value) for row in rows)
+    return found & set(keys)
 
 
 def mark_quarantined(claims: Sequence[Claim], quarantined: Collection[ClaimKey]) -> tuple[Claim, ...]:

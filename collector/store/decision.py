@@ -31,6 +31,7 @@ from collector.store.schema import ci, decision, difference
 from collector.store.settle import settle
 from collector.store.stored_change import load_document
 from collector.store.stored_difference import load_by_ids
+from collector.store.tombstone import take_back_deletion
 from collector.store.unmerge import unmerge
 from collector.store.verdict import DecisionSubject, DifferenceBefore, Made, carry_out, save_decision
 from muster.errors import ConflictError, InputError, NotFoundError, quote
@@ -103,6 +104,8 @@ def undo_decision(connection: Connection, context: Context, decision_id: str, *,
         raise ConflictError(f"decision {decision_id} took a baseline, which stays as it is; take another", code="immutable")
     if row.kind in ("merge", "unmerge", "split", "adopt"):
         return unmerge(connection, context, decision_id, actor=actor, now=now, reason=reason)
+    if row.kind == "delete":
+        return _undelete(connection, context, row, actor=actor, now=now, reason=reason)
     subject = _subject.decode(row.subject)
     edit, made = _begin(connection, context, "undo", actor, reason, now=now)
     sides = _take_back_sides(edit, subject.sides)
@@ -115,6 +118,12 @@ def undo_decision(connection: Connection, context: Context, decision_id: str, *,
     whole = {change.ci_id for change in sides if change.before.is_recorded != change.after.is_recorded}
     settle(edit, touched | load_family_ids(edit, whole))
     return made.id
+
+
+def _undelete(connection: Connection, context: Context, row: Any, *, actor: str, now: int, reason: str) -> str:
+    made = take_back_deletion(connection, context, row, actor=actor, now=now, reason=reason)
+    connection.execute(update(decision).where(decision.c.id == row.id).values(undone_by=made))
+    return made
 
 
 def _begin(connection: Connection, context: Context, kind: str, actor: str, reason: str, *, now: int) -> tuple[Edit, Made]:

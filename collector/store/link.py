@@ -13,7 +13,7 @@ from collector.reconcile.identify import partition
 from collector.reconcile.record import LinkEvidence, Neighbourhood, Part, Partition, RecordView
 from collector.store.check import move_checks
 from collector.store.ci import StoredCi, insert_cis, load_cis, update_cis
-from collector.store.claim import quarantine_values, release_values
+from collector.store.claim import find_trusted, quarantine_values, release_values
 from collector.store.content import encode
 from collector.store.edit import NO_VALUE, Edit
 from collector.store.identifier import new_id
@@ -38,9 +38,18 @@ def identify_records(edit: Edit, record_ids: Collection[int]) -> Linked:
     """Decide the neighbourhoods of these records anew and write what comes out."""
     linked = Linked()
     for neighbourhood in load_neighbourhoods(edit, record_ids):
-        decided = partition(neighbourhood, edit.context.catalogue, edit.context.settings)
+        decided = _decide(edit, neighbourhood)
         _apply(edit, neighbourhood, decided, record_ids, linked)
     return linked
+
+
+def _decide(edit: Edit, neighbourhood: Neighbourhood) -> Partition:
+    """As the rules decide; once more where they would bar a value that a person trusts."""
+    decided = partition(neighbourhood, edit.context.catalogue, edit.context.settings)
+    trusted = find_trusted(edit.connection, decided.quarantined)
+    if not trusted:
+        return decided
+    return partition(msgspec.structs.replace(neighbourhood, trusted=frozenset(trusted)), edit.context.catalogue, edit.context.settings)
 
 
 def _apply(edit: Edit, neighbourhood: Neighbourhood, decided: Partition, seeds: Collection[int], linked: Linked) -> None:

@@ -492,6 +492,27 @@ moved_row = Table(
     Column("to_ci_id", UuidText, ForeignKey("ci.id"), nullable=False),
     Index(None, "decision_id", "kind"),
 )
+tombstone = Table(
+    "tombstone",
+    metadata,  # what is left of a CI that was deleted; its row stays for its history and leads to itself
+    Column("ci_id", UuidText, ForeignKey("ci.id"), primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("ci_class", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("deleted_at", BigInteger, nullable=False),
+    Column("decision_id", UuidText, nullable=False),
+    Index(None, "decision_id"),
+)
+trusted_value = Table(
+    "trusted_value",
+    metadata,  # what a person says may identify, although several hold it
+    Column("kind", Text, primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("decision_id", UuidText, nullable=False),
+    sqlite_with_rowid=False,
+)
 made_later = Table(
     "made_later",
     metadata,  # what was made after a merge and waits, since the un-merge, for a word on whose it is

@@ -173,7 +173,7 @@ def test_a_near_miss_is_adopted_by_what_was_recorded_before_and_stays(estate: Es
 def test_cases_are_decided_once_and_by_what_fits_them(estate: Estate) -> None:
     case = two_claimants(estate)
     with pytest.raises(InputError, match="no action"):
-        estate.decide(resolve_case, case, "release", now=at(2))
+        estate.decide(resolve_case, case, "revive", now=at(2))
     made = estate.decide(resolve_case, case, "dismiss", now=at(2), reason="lab")
     with pytest.raises(ConflictError, match="dismissed"):
         estate.decide(resolve_case, case, "confirm", now=at(3))
@@ -182,16 +182,18 @@ def test_cases_are_decided_once_and_by_what_fits_them(estate: Estate) -> None:
 
 
 def test_a_retired_host_that_reports_again_is_a_case_and_stays_retired(estate: Estate) -> None:
-    seen = section(host("web01", dmi_uuid=U[0]))
-    estate.send("import/csv/1", {"all": section(host("web01", dmi_uuid=U[0]), complete=True)})
+    other = item("other", "server", attributes={"name": "web02"}, dmi_uuid=U[1])
+    seen = section(host("web01", dmi_uuid=U[0]), other)
+    estate.send("import/csv/1", {"all": seen})
     estate.accept_all(1)
     for minutes in (10, 20):
-        estate.send("import/csv/1", {"all": section()}, at=minutes)
+        estate.send("import/csv/1", {"all": section(other)}, at=minutes)
     assert estate.differences() == [("absent_ci", "web01", "", "open")]
     estate.accept_all(21)
-    assert estate.rows(select(ci.c.lifecycle, ci.c.is_recorded)) == [("retired", False)]
+    lifecycle = select(ci.c.lifecycle).where(ci.c.name == "web01")
+    assert estate.rows(lifecycle) == [("retired",)]
     estate.send("import/csv/1", {"all": seen}, at=30)
-    assert (estate.cases(), estate.rows(select(ci.c.lifecycle))) == (["resurrection"], [("retired",)])
+    assert (estate.cases(), estate.rows(lifecycle)) == (["resurrection"], [("retired",)])
 
 
 def test_a_neighbourhood_over_its_limit_links_nothing_new_and_says_so(database: Database) -> None:

@@ -653,6 +653,28 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
     )
     op.create_index(op.f("ix_moved_row_decision_id_kind"), "moved_row", ["decision_id", "kind"], unique=False)
     op.create_table(
+        "tombstone",
+        sa.Column("ci_id", UuidText, nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("ci_class", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", sa.BigInteger(), nullable=False),
+        sa.Column("decision_id", UuidText, nullable=False),
+        sa.ForeignKeyConstraint(["ci_id"], ["ci.id"], name=op.f("fk_tombstone_ci_id")),
+        sa.PrimaryKeyConstraint("ci_id", name=op.f("pk_tombstone")),
+    )
+    op.create_index(op.f("ix_tombstone_decision_id"), "tombstone", ["decision_id"], unique=False)
+    op.create_table(
+        "trusted_value",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("decision_id", UuidText, nullable=False),
+        sa.PrimaryKeyConstraint("kind", "scope", "value", name=op.f("pk_trusted_value")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "made_later",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("decision_id", UuidText, nullable=False),
