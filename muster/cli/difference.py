@@ -12,7 +12,7 @@ import typer
 from muster.cli.client import Client, open_client, part
 from muster.cli.listing import DEFAULT_LIMIT, LimitOption, show_pages
 from muster.cli.moment import AtOption, KnownOption, day
-from muster.cli.output import Output, OutputOption, UrlOption, column, instant, localised, show_one, tell
+from muster.cli.output import Output, OutputOption, UrlOption, column, instant, localised, show_list, show_one, tell
 from muster.clock import SystemClock
 from muster.errors import ConfigurationError, NotFoundError
 from muster.instant import render_instant
@@ -29,6 +29,8 @@ COLUMNS = (
     column("attribute"),
     column("recorded"),
     column("observed"),
+    column("change", "change_id", read=lambda change: change or ""),
+    column("unauthorised", "is_unauthorised", read=lambda is_so: "yes" if is_so else ""),
     column("state"),
     column("opened", "opened_at", read=instant),
 )
@@ -41,8 +43,20 @@ GROUP_COLUMNS = (
     column("observed"),
     column("count"),
     column("cis", "ci_count"),
+    column("change", "change_id", read=lambda change: change or ""),
+    column("unauthorised", read=lambda count: count or ""),
+    column("flaps", read=lambda count: count or ""),
+    column("services"),
     column("example", "example", "name"),
     column("oldest", "oldest_at", read=instant),
+)
+BACKLOG_COLUMNS = (
+    column("owner", read=lambda owner: owner or "nobody"),
+    column("open"),
+    column("unauthorised"),
+    column("high risk", "high_risk"),
+    column("oldest", "oldest_at", read=instant),
+    column("median age", "median_age_ms", read=lambda ms: f"{ms // 86_400_000} d {ms // 3_600_000 % 24} h"),
 )
 QueryArgument = Annotated[
     list[str] | None, typer.Argument(help="Query, for example class:server attribute:os.kernel 'risk>1' (docs/reference/query.md).")
@@ -61,6 +75,7 @@ class Verdict(enum.StrEnum):
     ACCEPT = "accept"
     REJECT = "reject"
     IGNORE = "ignore"
+    LINK = "link"
 
 
 @COMMANDS.command("list")
@@ -109,6 +124,8 @@ def show(difference: Annotated[str, typer.Argument(help="The difference's id.")]
         ("confirmed", instant(found["confirmed_at"])),
         ("closed", instant(found["closed_at"])),
         ("services", found["services"]),
+        ("moved to and fro", found["flaps"] or None),
+        ("waits for a second person after", found["waiting_by"]),
         ("decision", found["decision_id"]),
         ("decided by", found["decided_by"]),
         ("reason", found["reason"]),
@@ -169,6 +186,30 @@ def ignore(
 
 
 @COMMANDS.command()
+def link(
+    change: Annotated[str, typer.Argument(help="The change's id, as `muster change list` says.")],
+    differences: IdsArgument = None,
+    *,
+    group: GroupOption = None,
+    query: QueryOption = None,
+    reason: ReasonOption = "",
+    yes: YesOption = False,
+    output: OutputOption = Output.TABLE,
+    url: UrlOption = None,
+) -> None:
+    """Say that differences belong to an approved change."""
+    client = open_client(url)
+    _decide(client, Verdict.LINK, choose(client, differences, group, query, yes=yes), {"reason": reason, "change": change}, output)
+
+
+@COMMANDS.command()
+def backlog(output: OutputOption = Output.TABLE, url: UrlOption = None) -> None:
+    """What waits for each configuration manager: the recorded owner of the CIs."""
+    found: dict[str, Any] = open_client(url).get("/v1/differences/backlog")
+    show_list(found["items"], BACKLOG_COLUMNS, output)
+
+
+@COMMANDS.command()
 def undo(
     decision: Annotated[str, typer.Argument(help="The decision's id, as it was printed and as `show` says.")],
     reason: ReasonOption = "",
@@ -207,6 +248,9 @@ def confirm(question: str) -> None:
 def _decide(client: Client, verdict: Verdict, chosen: Mapping[str, Any], terms: Mapping[str, object], output: Output) -> None:
     body = {"decision": verdict.value, **chosen, **{name: value for name, value in terms.items() if value}}
     made = client.send("POST", "/v1/differences/decisions", body)
-    words = {Verdict.ACCEPT: "accepted", Verdict.REJECT: "rejected", Verdict.IGNORE: "ignored"}
+    if "difference_ids" in made and "requirement" in made:
+        tell(f"policy {made['requirement']} asks for a second person; confirmed with: muster waiting confirm {made['id']}", made, output)
+        return
+    words = {Verdict.ACCEPT: "accepted", Verdict.REJECT: "rejected", Verdict.IGNORE: "ignored", Verdict.LINK: "linked"}
     count = len(made["difference_ids"])
     tell(f"{count} {'difference' if count == 1 else 'differences'} {words[verdict]}; undo with: muster difference undo {made['id']}", made, output)
