@@ -81,10 +81,11 @@ def _claim(known: IdentifierKind, raw: str, scope: str, vendor: str, junk: JunkF
     return Claim(kind=kind, scope=scope, value=value[:256], raw=raw[:256], state="junk" if why else "active", why=why)
 
 
-def succeed(old: Iterable[Claim], new: Iterable[Claim], at: int) -> tuple[Claim, ...]:
+def succeed(old: Iterable[Claim], new: Iterable[Claim], at: int, *, heard_at: int) -> tuple[Claim, ...]:
     """A record's claims after a newer report observed at `at`: repeated ones keep their start, missing ones become historic.
 
-    The same claims again change nothing, so that a repeated report writes nothing.
+    A boot ended, as far as anyone knows, when the record was last heard of (`heard_at`): another source may know better. The same
+    claims again change nothing, so that a repeated report writes nothing.
     """
     before = {claim.key: claim for claim in old}
     after: dict[tuple[str, str, str], Claim] = {}
@@ -96,7 +97,8 @@ def succeed(old: Iterable[Claim], new: Iterable[Claim], at: int) -> tuple[Claim,
     for key, claim in before.items():
         if key in after or claim.state == "junk":
             continue
-        ended = claim if claim.state == "historic" else msgspec.structs.replace(claim, state="historic", last_seen_at=at)
+        until = min(at, max(heard_at, claim.first_seen_at)) if claim.kind == BOOT_KIND else at
+        ended = claim if claim.state == "historic" else msgspec.structs.replace(claim, state="historic", last_seen_at=until)
         gone.append(ended)
     gone.sort(key=lambda claim: (-(claim.last_seen_at or 0), claim.key))
     after.update((claim.key, claim) for claim in gone[:HISTORIC_LIMIT])

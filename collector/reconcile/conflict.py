@@ -55,7 +55,7 @@ def find_cases(
     for dispute in _disputes(clustering, edges):
         if dispute.left in torn or dispute.right in torn:
             continue
-        kind = _kind_of(clustering, dispute)
+        kind = _kind_of(clustering, edges, dispute)
         if kind is None:
             continue
         cases.append(_seed(clustering, kind, dispute.identifiers, (dispute.left, dispute.right), vetoes=dispute.vetoes))
@@ -81,7 +81,7 @@ def _disputes(clustering: Clustering, edges: Sequence[Edge]) -> list[_Dispute]:
     return found
 
 
-def _kind_of(clustering: Clustering, dispute: _Dispute) -> CaseKind | None:
+def _kind_of(clustering: Clustering, edges: Sequence[Edge], dispute: _Dispute) -> CaseKind | None:
     """Which case two clusters are; None: a person has decided, they settled it themselves, or only what clones share ties them."""
     codes = {veto.code for veto in dispute.vetoes}
     is_agents = _is_agent(clustering, dispute.left) and _is_agent(clustering, dispute.right)
@@ -101,7 +101,22 @@ def _kind_of(clustering: Clustering, dispute: _Dispute) -> CaseKind | None:
         return "clone"
     if "both_decided" in codes:
         return "duplicate"
+    if all(_is_cross_check(clustering, edges, edge) for edge in dispute.edges):
+        return "duplicate"
     return _kind_of_contradiction(clustering, dispute, is_agents=is_agents)
+
+
+def _is_cross_check(clustering: Clustering, edges: Sequence[Edge], edge: Edge) -> bool:
+    """Whether the newcomer of a rung has its place by a better one already: then the lower rung only points at another CI."""
+
+    def age(index: int) -> tuple[int, tuple[object, ...]]:
+        record = clustering.nodes[index].record
+        return (record.first_seen_at if record is not None else -1, clustering.nodes[index].order_key)
+
+    newcomer = max((edge.left, edge.right), key=age)
+    root = clustering.root(newcomer)
+    better = [each for each in edges if each.level < edge.level and newcomer in (each.left, each.right)]
+    return any(clustering.root(each.other(newcomer)) == root for each in better)
 
 
 def _kind_of_contradiction(clustering: Clustering, dispute: _Dispute, *, is_agents: bool) -> CaseKind:

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from collector.reconcile.cluster import Clustering, climb
 from collector.reconcile.conflict import find_cases
 from collector.reconcile.evidence import Reasons, build_link
@@ -264,5 +266,10 @@ def _leave_as_is(neighbourhood: Neighbourhood) -> Partition:
 
 
 def _unique(cases: Iterable[CaseSeed]) -> tuple[CaseSeed, ...]:
-    found = {(case.kind, case.key): case for case in cases}
+    """One case for each finding, with the members of all that found it."""
+    found: dict[tuple[str, str], CaseSeed] = {}
+    for case in cases:
+        known = found.get((case.kind, case.key), case)
+        records, cis = {*known.record_ids, *case.record_ids}, {*known.ci_ids, *case.ci_ids}
+        found[case.kind, case.key] = msgspec.structs.replace(known, record_ids=tuple(sorted(records)), ci_ids=tuple(sorted(cis)))
     return tuple(found[key] for key in sorted(found))

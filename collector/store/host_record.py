@@ -69,6 +69,7 @@ def _take_one(edit: Edit, delivery: Delivery, work: Inventory, taken: TakenItem,
     update_records(edit.connection, closed, ["closed_at"])
     record = next((each for each in known.candidates if match is not None and each.id == match.record_id), None)
     before = known.claims.get(record.id, ()) if record is not None else ()
+    heard_at = known.views[record.id].confirmed_at if record is not None else at
     if record is not None and match is not None and match.split_at is not None:
         before = _split_off(edit, work, record, before, since=match.split_at, at=at)
     if record is None:
@@ -83,7 +84,7 @@ def _take_one(edit: Edit, delivery: Delivery, work: Inventory, taken: TakenItem,
         work.changed.append(record)
         work.touch(record)
         update_records(edit.connection, [record], ["closed_at"])
-    _save_claims(edit, record.id, before, succeed(before, claims, at))
+    _save_claims(edit, record.id, before, succeed(before, claims, at, heard_at=heard_at))
     if must_identify:
         work.to_identify.add(record.id)
     adopt_children(edit, work, {each.id: record for each in closed})

@@ -46,5 +46,6 @@ _KINDS = (
 )
 IDENTIFIER_KINDS = {kind.name: kind for kind in _KINDS}
 NAME_KINDS = ("fqdn", "hostname", "sysname")
-# Kinds of which one value should be one machine's alone; a value that several live ones hold is learned to be none.
-UNIQUE_KINDS = frozenset(IDENTIFIER_KINDS) - {*NAME_KINDS, "ip", "asset_tag"}
+# Kinds of which one value should be one machine's alone; a value that several live ones hold is learned to be none. (An enrolment that
+# several use is no chance: they are clones.)
+UNIQUE_KINDS = frozenset(IDENTIFIER_KINDS) - {*NAME_KINDS, "ip", "asset_tag", "enrolment_id"}

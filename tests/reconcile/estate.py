@@ -196,7 +196,7 @@ class Estate:
             state = self.sections.get((key.text, section))
             has_returned = state is None or at > state.confirmed_at + self.settings.fresh_for_ms(state.interval_seconds)
             changed = claims_changed(record.view.claims, claims) or record.view.is_closed or record.view.ci_class != each.ci_class or has_returned
-            after = succeed(record.view.claims, claims, at)
+            after = succeed(record.view.claims, claims, at, heard_at=record.view.confirmed_at)
             self._change(
                 record.view.id, claims=after, ci_class=each.ci_class, vendor=incoming.vendor, observed_at=at, confirmed_at=at, is_closed=False
             )
