@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import contextlib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -131,23 +131,19 @@ def export(
         raise ConfigurationError(f"unknown --format {form!r}; write jsonl or csv")
     client = open_client(url, timeout_seconds=LONG_SECONDS)
     pages = client.pages(f"/v1/baselines/{part(name)}/cis", limit=None)
-    stream = sys.stdout.buffer if file is None else file.open("wb")
     done = 0
-    try:
-        with progress() as advance:
-            for page in pages:
-                stream.write(_render(page["items"], form, is_first=done == 0))
-                done += len(page["items"])
-                advance(done, page["total"])
-        stream.flush()
-    finally:
-        if file is not None:
-            stream.close()
+    with contextlib.ExitStack() as stack:
+        stream = None if file is None else stack.enter_context(file.open("w", encoding="utf-8", newline=""))
+        advance = stack.enter_context(progress())
+        for page in pages:
+            write(_render(page["items"], form, is_first=done == 0), stream)
+            done += len(page["items"])
+            advance(done, page["total"])
 
 
-def _render(items: list[dict[str, Any]], form: str, *, is_first: bool) -> bytes:
+def _render(items: list[dict[str, Any]], form: str, *, is_first: bool) -> str:
     if form == "jsonl":
-        return b"".join(_lines.encode(each) + b"\n" for each in items)
+        return "".join(_lines.encode(each).decode() + "\n" for each in items)
     rows = [
         [
             *(to_text(each[name]) for name in CSV_COLUMNS),
@@ -156,7 +152,7 @@ def _render(items: list[dict[str, Any]], form: str, *, is_first: bool) -> bytes:
         for each in items
     ]
     text = render_csv((*CSV_COLUMNS, "effective", "recorded", "tags", "relations"), rows)
-    return (text if is_first else text.partition("\n")[2]).encode()
+    return text if is_first else text.partition("\n")[2]
 
 
 def show_comparison(client: Client, path: str, output: Output, *, limit: int, **query: object) -> None:
