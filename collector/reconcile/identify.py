@@ -83,7 +83,7 @@ def _settle(neighbourhood: Neighbourhood, catalogue: ClassCatalogue, settings: S
     barred = dict(neighbourhood.quarantined)
     learned: dict[ClaimKey, int] = {}
     must, cannot = _active_constraints(neighbourhood)
-    rules = VetoRules(settings, cannot, _cloned_agents(neighbourhood.records))
+    rules = VetoRules(settings, cannot, cloned_agents(neighbourhood.records))
     for _ in range(_ROUNDS):
         nodes = _build_nodes(neighbourhood, catalogue, barred)
         clustering = Clustering(nodes, rules)
@@ -99,7 +99,7 @@ def _settle(neighbourhood: Neighbourhood, catalogue: ClassCatalogue, settings: S
     return _Decided(clustering, edges, dict(sorted(learned.items())), joined_by)
 
 
-def _cloned_agents(records: Iterable[RecordView]) -> frozenset[SourceKey]:
+def cloned_agents(records: Iterable[RecordView]) -> frozenset[SourceKey]:
     """Agents under whose name more than one machine reports."""
     keys = Counter((record.source, record.ref) for record in records if record.source.kind == "agent")
     return frozenset(source for (source, _), count in keys.items() if count > 1)

@@ -484,12 +484,19 @@ class Estate:
     def state(self) -> list[object]:
         """Everything that people see, independent of ids and order of arrival."""
         names = {
-            ci.id: tuple(sorted(f"{r.view.source.text} {r.view.ref}" for r in self.records.values() if r.view.ci_id == ci.id))
+            ci.id: tuple(sorted(f"{r.view.source.text} {r.view.ref} {r.view.first_seen_at}" for r in self.records.values() if r.view.ci_id == ci.id))
             for ci in self.cis.values()
             if ci.redirect_to is None
         }
         cis = sorted(
-            (names[each], self.cis[each].ci_class, self.presence(each), sorted(map(repr, self.merged(each).plain().items()))) for each in names
+            (
+                names[each],
+                self.cis[each].ci_class,
+                self.cis[each].is_provisional,
+                self.presence(each),
+                sorted(map(repr, self.merged(each).plain().items())),
+            )
+            for each in names
         )
         differences = sorted(
             (names.get(d.ci_id, ()), d.kind, d.attribute, repr(d.recorded), repr(d.observed))
