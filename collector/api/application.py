@@ -36,8 +36,10 @@ from collector.api.keys import (
 from collector.api.parts import Parts
 from collector.api.rate import Bucket, Rate
 from collector.api.resource.report import INTAKE, Intake
+from collector.api.resource.simulation import REPLAYS
 from collector.api.route import Resource, Route
 from collector.settings import CollectorSettings
+from collector.simulation.replay_job import ReplayJobs
 from collector.store.reader import Reader
 from collector.store.writer import Writer
 from collector.web.frame import add_pages
@@ -80,6 +82,8 @@ def make_app(ground: Ground, parts: Parts) -> web.Application:
     app[CATALOGUE], app[SETTINGS], app[AUTH] = ground.catalogue, ground.settings, ground.authenticator
     app[PARTS], app[REFUSALS], app[REFUSAL_LOG] = parts, ground.refusals, Bucket(REFUSALS_LOGGED, ground.clock)
     app[PAGE_ACCESS], app[INTAKE], app[REPEATS] = {}, Intake(app), Repeats()
+    app[REPLAYS] = ReplayJobs(ground.reader.database)
+    app.on_shutdown.append(_stop_replays)
     routes = load_routes()
     app[ROUTE_ACCESS] = decide_access(routes, metrics_open=ground.settings.metrics_open)
     for route in routes:
@@ -144,6 +148,10 @@ async def _answer_fault(request: web.Request, fault: Exception) -> web.StreamRes
 def is_page(path: str) -> bool:
     """Whether people's browsers ask for it."""
     return not (path.startswith("/v1/") or path in {"/v1", "/metrics", "/healthz", "/readyz"})
+
+
+async def _stop_replays(app: web.Application) -> None:
+    await app[REPLAYS].stop()
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:

@@ -65,7 +65,7 @@ class Course:
             self._pass_time(self._at if step.at is None else parse_instant(step.at))
             if changes and number == 0:
                 with self._database.begin() as connection:
-                    apply_changes(connection, self.context, changes, actor="person:case", now=self._clock())
+                    apply_changes(connection, self.context, changes, actor="person:case", now=self.now_ms())
             self._take(number, step, reports)
             if checks and step.expect is not None:
                 self.faults += [f"step {number}: {fault}" for fault in compare(step.expect, self.read_state())]
@@ -85,7 +85,7 @@ class Course:
         elif step.redeliver is not None and step.redeliver in self._sent:
             self._send(number, self._sent[step.redeliver])
         elif step.operation is not None and step.operation.advance is not None:
-            self._pass_time(self._clock() + (duration_ms(step.operation.advance) or 0))
+            self._pass_time(self.now_ms() + (duration_ms(step.operation.advance) or 0))
         elif step.decide is not None or step.operation is not None:
             self._decide(number, step)
 
@@ -106,7 +106,7 @@ class Course:
         return _Sent(body, _decode(number, body))
 
     def _send(self, number: int, sent: _Sent) -> None:
-        envelope = Envelope(sent.report, sent.body, CONTENT_TYPE_JSON, self._clock())
+        envelope = Envelope(sent.report, sent.body, CONTENT_TYPE_JSON, self.now_ms())
         try:
             with self._database.begin() as connection:
                 answer = receive_report(connection, self.context, envelope).answer
@@ -119,14 +119,14 @@ class Course:
         try:
             with self._database.begin() as connection:
                 if step.decide is not None:
-                    self._decider.decide(connection, number, step.decide, self._clock())
+                    self._decider.decide(connection, number, step.decide, self.now_ms())
                 else:
                     self._operate(connection, number, step.operation or Operation())
         except MusterError as error:
             self._refuse(number, error)
 
     def _operate(self, connection: Connection, number: int, operation: Operation) -> None:
-        self._decider.operate(connection, number, operation, self._clock())
+        self._decider.operate(connection, number, operation, self.now_ms())
 
     def _refuse(self, number: int, error: MusterError) -> None:
         """A decision that the store refuses is part of what happens; a database that is gone is not."""
@@ -137,7 +137,8 @@ class Course:
             told["current"] = error.current
         self.refused.append(told)
 
-    def _clock(self) -> int:
+    def now_ms(self) -> int:
+        """The case's clock."""
         return self._at if self._now is None else self._now
 
     def _pass_time(self, to: int) -> None:
@@ -161,7 +162,7 @@ class Course:
     def _sweep(self) -> None:
         for _ in range(SWEEPS_AT_ONCE):
             with self._database.begin() as connection:
-                if sweep(connection, self.context, self._clock()).is_whole:
+                if sweep(connection, self.context, self.now_ms()).is_whole:
                     return
 
 

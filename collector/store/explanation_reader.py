@@ -24,6 +24,11 @@ class ExplanationReader:
     def _on(self, connection: Connection) -> Reading:
         raise NotImplementedError  # `Reader` reads by its own model and clock
 
+    @property
+    def database(self) -> Database:
+        """What is read: for long work that reads a part at a time."""
+        return self._database
+
     def explain_ci(self, key: str, attribute: str | None = None) -> CiExplanation:
         """Why records belong to a CI and why its values, or one of them, are in force."""
         with self._database.connect() as connection:

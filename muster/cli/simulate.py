@@ -11,13 +11,14 @@ import typer
 
 from muster.cli.client import open_client
 from muster.cli.output import EXIT_REFUSED, Output, OutputOption, UrlOption, clean, write
+from muster.cli.replay import read_rules, replay
 from muster.cli.state_table import STATE_TABLES, TRIAL_TABLES, show_parts
 from muster.errors import ConfigurationError, DocumentError, InputError, TooLargeError
 
 MAXIMUM_BYTES = 64 * 1_048_576
 
 
-def simulate(
+def simulate(  # noqa: PLR0913 -- each is an option of the command
     file: Annotated[
         Path | None, typer.Argument(help="A report as on the wire, or with --empty a case, in YAML or JSON; - for standard input.")
     ] = None,
@@ -25,19 +26,32 @@ def simulate(
     empty: Annotated[bool, typer.Option("--empty", help="The file is a case: run it from an empty CMDB on. Needs no collector.")] = False,
     check: Annotated[bool, typer.Option("--check", help="With --empty: compare with what the case expects; 1 where it is otherwise.")] = False,
     raw_ids: Annotated[bool, typer.Option("--raw-ids", help="With --empty: print the stored ids instead of ci-1, ci-2, ...")] = False,
-    database: Annotated[str | None, typer.Option(help="With --empty: run in this empty database instead of a temporary one.")] = None,
+    database: Annotated[
+        str | None, typer.Option(help="With --empty: run in this empty database; with --days: read this collector's database, without a collector.")
+    ] = None,
+    days: Annotated[float | None, typer.Option("--days", help="Instead of a file: hold the last days' reports against changed rules.")] = None,
+    classes: Annotated[Path | None, typer.Option("--classes", help="With --days: the folder of class files as they would be.")] = None,
+    settings: Annotated[Path | None, typer.Option("--settings", help="With --days: a TOML file of reconciliation numbers as they would be.")] = None,
+    policies: Annotated[Path | None, typer.Option("--policies", help="With --days: the folder of policies as they would be.")] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of a case file. Needs no collector.")] = False,
     output: OutputOption = Output.TABLE,
     url: UrlOption = None,
 ) -> None:
-    """What would happen: a report at a running collector, or a case from an empty CMDB on. Nothing is written there."""
+    """What would happen: a report at a running collector, the last days under other rules, or a case from an empty CMDB on. Writes nothing there."""
     if schema:
         from collector.simulation.case_format import to_json_schema
 
         write(json.dumps(to_json_schema(), indent=2, ensure_ascii=False))
         return
+    if days is not None:
+        if file is not None or empty:
+            raise typer.BadParameter("--days replays the journal and takes no file", param_hint="--days")
+        replay(days, read_rules(classes, settings, policies), output, database=database, url=url)
+        return
     if file is None:
         raise typer.BadParameter("name a report's file, or with --empty a case's; - for standard input", param_hint="FILE")
+    if classes is not None or settings is not None or policies is not None:
+        raise typer.BadParameter("--classes, --settings and --policies are changed rules for a replay; say --days 30", param_hint="--days")
     if output is Output.CSV:
         raise ConfigurationError("the outcome is nested and is no csv; use --output json, yaml or table")
     text, name = read_text(file)

@@ -38,3 +38,19 @@ def test_what_is_no_report_is_refused_with_its_path(engine: Served) -> None:
 
 def test_viewer_may_not_try(engine: Served) -> None:
     assert engine.ask("POST", "/v1/simulations", payload("tried-4"), token="viewer").status == 403
+
+
+def test_last_days_are_replayed_under_other_rules(engine: Served) -> None:
+    assert engine.report(make_server("replayed-1")).status == 200
+    before = engine.get("/v1/cis")["total"]
+    assert engine.ask("POST", "/v1/simulations/replays", {"settings": {"fresh_for_day": 1}}, token=MANAGER).status == 422
+    started = engine.ask("POST", "/v1/simulations/replays", {"days": 365, "settings": {"absent_after_misses": 5}}, token=MANAGER)
+    assert started.status == 202, started.body
+    for _ in range(2_000):
+        view = engine.get(f"/v1/simulations/replays/{started.value['id']}", token="viewer")
+        if view["state"] != "running":
+            break
+    assert (view["state"], view["fault"]) == ("done", "")
+    counts = view["result"]["comparison"]["counts"]
+    assert (counts.get("merges", 0), counts.get("splits", 0)) == (0, 0)
+    assert engine.get("/v1/cis")["total"] == before

@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from collector.api.exchange import answer, read_bytes
+from collector.api.exchange import answer, read_body, read_bytes, read_id
 from collector.api.fault import MediaTypeError
 from collector.api.keys import CLOCK, PARTS, WRITER
 from collector.api.route import Resource, Route
+from collector.simulation.replay_job import ReplayJobs, ReplayView, ReplayWish
 from collector.store.edit import Context
 from collector.store.trial import Trial, try_report
 from collector.store.writer import Writer
@@ -54,6 +55,20 @@ def read_report(body: bytes, content_type: str, encoding: str, now: int) -> tupl
     return whole, kind, decode_report(whole, kind)
 
 
+REPLAYS: web.AppKey[ReplayJobs] = web.AppKey("replays", ReplayJobs)
+
+
+async def start_replay(request: web.Request) -> web.Response:
+    """Runs beside everything else; ask for it by its id."""
+    wish = await read_body(request, ReplayWish)
+    view = request.app[REPLAYS].start(request.app[PARTS].context, wish, request.app[CLOCK].now_ms())
+    return answer(view, status=202)
+
+
+async def get_replay(request: web.Request) -> web.Response:
+    return answer(request.app[REPLAYS].get(read_id(request)))
+
+
 RESOURCE = Resource(
     name="simulation",
     summary="Simulations",
@@ -69,7 +84,21 @@ RESOURCE = Resource(
             body_types=(CONTENT_TYPE_JSON, CONTENT_TYPE_MSGPACK),
             statuses=(403, 409, 413, 415, 422, 503),
         ),
+        Route(
+            "POST",
+            "/v1/simulations/replays",
+            start_replay,
+            "configuration_manager",
+            "Begin to hold the last days' reports against a changed rule set; nothing live is written",
+            body=ReplayWish,
+            answer=ReplayView,
+            status=202,
+            statuses=(409, 422),
+        ),
+        Route(
+            "GET", "/v1/simulations/replays/{id}", get_replay, "viewer", "How far a replay is, and what came out", answer=ReplayView, statuses=(404,)
+        ),
     ),
 )
 
-__all__ = ["RESOURCE", "read_report", "simulate_report"]
+__all__ = ["REPLAYS", "RESOURCE", "read_report", "simulate_report"]
