@@ -15,6 +15,7 @@ from collector.reconcile.lifecycle import ACTIVE_STATES
 from collector.store.authority import Authority
 from collector.store.ci import StoredCi, load_cis
 from collector.store.edit import Edit
+from collector.store.first_contact import bring_parts
 from collector.store.identifier import new_id
 from collector.store.observed_view import View, refresh_views
 from collector.store.outage import fold_silence
@@ -54,6 +55,7 @@ def _refresh(edit: Edit, touched: Collection[str], authority: Authority, reconsi
         ready = [each for each in remaining.values() if each.owner_ci_id not in remaining] or list(remaining.values())
         owners = {**done, **load_cis(edit.connection, {each.owner_ci_id for each in ready if each.owner_ci_id is not None} - done.keys())}
         views = refresh_views(edit, ready, owners)
+        bring_parts(edit, views, owners)
         opened += advance_differences(edit, views, owners, authority, reconsidered=reconsidered)
         fold_silence(edit, views)
         done |= {each.id: each for each in ready}

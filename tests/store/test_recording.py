@@ -126,3 +126,14 @@ def test_a_pin_holds_at_the_first_contact_already(estate: Estate) -> None:
     assert estate.effective(estate.names()[0][1])["os.name"] == "Ubuntu"
     assert estate.differences("open") == []
     assert estate.differences("pinned") == [("changed_attribute", estate.names()[0][1], "os.name", "pinned")]
+
+
+def test_what_a_recorded_ci_is_first_seen_with_comes_on_record_and_later_parts_are_reviewed(estate: Estate) -> None:
+    put_on_record(estate)
+    host = item("h", "server", attributes={"name": "web01"}, serial="S1")
+    packages = [item(name, "software_package", owner="h", manager="dpkg", name=name, architecture="amd64") for name in ("bash", "nginx")]
+    estate.send("agent/web01/a1", {"host": section(host), "software": section(packages[0])}, at=1)
+    assert estate.differences("open") == []
+    assert estate.rows(select(decision.c.made_by).where(decision.c.kind == "accept")) == [("policy:first_contact",)]
+    estate.send("agent/web01/a1", {"host": section(host), "software": section(*packages)}, at=2)
+    assert estate.differences("open") == [("new_ci", "nginx", "", "open")]
