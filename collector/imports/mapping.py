@@ -25,6 +25,7 @@ from muster.document import find_line, parse_document, parse_yaml, suggest
 from muster.errors import DocumentError
 from muster.model.ci_class import CiClass, ClassCatalogue
 from muster.model.identifier import IDENTIFIER_KINDS
+from muster.model.relation_type import shipped_relations as relation_types
 
 S = TypeVar("S", bound=Struct)
 Word = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -48,6 +49,13 @@ class Cell(Struct, frozen=True, forbid_unknown_fields=True):
     date: Word | None = None
     separator: Annotated[str, Meta(min_length=1, max_length=8)] | None = None
     clears: bool = False
+
+
+class RelationCell(Cell, frozen=True, forbid_unknown_fields=True, rename={"ci_class": "class"}):
+    """A relation from the row's CI to the one that the cell names: `by` its name, an identifier, or `ci` (number or id); of a `class`."""
+
+    by: Word = "name"
+    ci_class: str = ""
 
 
 class Format(Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,6 +101,7 @@ class ImportMapping(Struct, frozen=True, forbid_unknown_fields=True, rename={"ci
     identifiers: dict[str, Word | Cell] = {}
     attributes: dict[str, Word | Cell] = {}
     tags: dict[str, Word | Cell] = {}
+    relations: dict[str, Word | RelationCell] = {}
     format: Format = Format()
 
     def cells(self) -> Iterator[tuple[str, Cell]]:
@@ -100,7 +109,7 @@ class ImportMapping(Struct, frozen=True, forbid_unknown_fields=True, rename={"ci
         for place, given in (("class", self.ci_class), ("zone", self.zone), ("lifecycle", self.lifecycle)):
             if given is not None:
                 yield place, given if isinstance(given, Cell) else Cell(constant=given)
-        for group in ("identifiers", "attributes", "tags"):
+        for group in ("identifiers", "attributes", "tags", "relations"):
             for name, given in getattr(self, group).items():
                 yield f"{group}.{name}", to_cell(given)
 
@@ -120,11 +129,11 @@ def parse_mapping(text: str, file: str, catalogue: ClassCatalogue) -> ImportMapp
 
 def _convert(values: Any, text: str, file: str) -> ImportMapping:
     """The innermost faulty table is told."""
-    for group in ("identifiers", "attributes", "tags"):
+    for group, kind in (("identifiers", Cell), ("attributes", Cell), ("tags", Cell), ("relations", RelationCell)):
         inner = values.get(group)
         for name, each in inner.items() if isinstance(inner, dict) else ():
             if not isinstance(each, str):
-                _convert_table(each, Cell, (group, name), text, file=file)
+                _convert_table(each, kind, (group, name), text, file=file)
     if isinstance(values.get("format"), dict):
         _convert_table(values["format"], Format, ("format",), text, file=file)
     return _convert_table(values, ImportMapping, (), text, file=file)
@@ -167,6 +176,13 @@ def _find_unknown(mapping: ImportMapping, classes: Sequence[CiClass]) -> Iterato
     for name in mapping.attributes:
         if name not in attributes:
             yield f"attributes.{name}", f"no class of it has an attribute {name!r}{suggest(name, attributes)}"
+    types = relation_types()
+    for name, given in mapping.relations.items():
+        if name not in types:
+            yield f"relations.{name}", f"unknown relation {name!r}{suggest(name, types.names())}"
+        by = given.by if isinstance(given, RelationCell) else "name"
+        if by not in ("name", "ci", *IDENTIFIER_KINDS):
+            yield f"relations.{name}", f"by {by!r} is neither name nor ci nor an identifier{suggest(by, sorted(IDENTIFIER_KINDS))}"
     for name in mapping.identifiers:
         if name not in IDENTIFIER_KINDS:
             yield f"identifiers.{name}", f"unknown identifier {name!r}{suggest(name, sorted(IDENTIFIER_KINDS))}"

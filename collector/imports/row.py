@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from msgspec import Struct
 
-from collector.imports.mapping import Cell, ImportMapping, to_cell
+from collector.imports.mapping import Cell, ImportMapping, RelationCell, to_cell
 from collector.imports.table import Row
 from collector.imports.value import CLEARED, NOTHING, read_cell, to_list, to_text, to_value
 from collector.reconcile.recordable import check_identifiers, check_values
@@ -32,6 +32,16 @@ class RowFault(Struct, frozen=True):
     message: str
 
 
+class RelationText(Struct, frozen=True):
+    """A relation as a cell states it: its type, by what the other end is named, of which class (empty: any), and the name."""
+
+    type: str
+    by: str
+    ci_class: str
+    value: str
+    column: str
+
+
 class Wish(Struct, frozen=True, kw_only=True):
     """What a row wishes to be on record. `values`: attributes and identifiers as they stand there; None takes one off."""
 
@@ -42,6 +52,7 @@ class Wish(Struct, frozen=True, kw_only=True):
     tags: Mapping[str, str | None]
     zone: str
     lifecycle: Lifecycle | None
+    relations: tuple[RelationText, ...] = ()
     ci: str = ""  # its number or id, where the row says so
 
 
@@ -74,14 +85,16 @@ def read_row(row: Row, mapping: ImportMapping, catalogue: ClassCatalogue) -> Wis
     if ci_class is None:
         return reading.faults
     values = _read_identifiers(reading, ci_class) | _read_attributes(reading, ci_class)
-    tags = _read_tags(reading)
+    tags, relations = _read_tags(reading), _read_relations(reading)
     zone = _read_word(reading, mapping.zone) or "default"
     lifecycle = _read_lifecycle(reading)
     ci = to_text(row.cells.get(mapping.ci) or "").strip() if mapping.ci is not None else ""
     key = f"{ci_class.name}|ci={ci}" if ci and not mapping.key else _make_key(reading, ci_class, values)
     if reading.faults:
         return reading.faults
-    return Wish(row=row.number, key=key, ci_class=ci_class, values=values, tags=tags, zone=zone[:NAME_LENGTH], lifecycle=lifecycle, ci=ci)
+    return Wish(
+        row=row.number, key=key, ci_class=ci_class, values=values, tags=tags, zone=zone[:NAME_LENGTH], lifecycle=lifecycle, ci=ci, relations=relations
+    )
 
 
 def _read_class(reading: _Reading, catalogue: ClassCatalogue) -> CiClass | None:
@@ -148,6 +161,17 @@ def _read_tags(reading: _Reading) -> dict[str, str | None]:
                 reading.refuse(cell, InputError(f"a tag has at most {TAG_LENGTH} characters", path=""))
             found[name] = text
     return found
+
+
+def _read_relations(reading: _Reading) -> tuple[RelationText, ...]:
+    found: list[RelationText] = []
+    for name, given in reading.mapping.relations.items():
+        cell = given if isinstance(given, RelationCell) else RelationCell(column=given)
+        raw = reading.cell(cell)
+        if raw is not NOTHING and raw is not CLEARED:
+            texts = to_list(raw, cell, reading.mapping.format)
+            found += [RelationText(name, cell.by, cell.ci_class, each, cell.column or "") for each in texts]
+    return tuple(found)
 
 
 def _read_word(reading: _Reading, given: str | Cell | None) -> str:

@@ -22,11 +22,14 @@ from collector.store.ci import StoredCi, load_cis
 from collector.store.content import load_contents
 from collector.store.edit import Context, Edit
 from collector.store.identifier import new_id
+from collector.store.imported_relation import StatedRelation, write_stated
 from collector.store.imported_row import find_named, iterate_known, load_known, save_known
 from collector.store.imported_write import write_batch
 from collector.store.recognition import Near, Recognised, RecordedItem, recognise
+from collector.store.recorded_relation import RelationChange
 from collector.store.recorded_side import SideChange
 from collector.store.review_case import close_case_of, open_case_once
+from collector.store.settle import settle
 from collector.store.verdict import DecisionSubject, Made, save_decision
 
 BATCH = 500
@@ -95,6 +98,8 @@ class _Tally:
     row_of_ci: dict[str, int] = field(default_factory=dict)
     sides: list[SideChange] = field(default_factory=list)
     tags_before: dict[str, dict[str, str]] = field(default_factory=dict)
+    stated: list[StatedRelation] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
 
     def refuse(self, faults: Sequence[RowFault]) -> None:
         self.refused += 1
@@ -113,12 +118,13 @@ def run_import(connection: Connection, context: Context, job: ImportJob, *, acto
         while batch := list(islice(wishes, BATCH)):
             _take_batch(edit, job, batch, tally)
             edit.contents.clear()
+        related = _write_relations(edit, job, tally)
         missing, is_braked = _propose_missing(edit, job, tally)
         is_kept = not job.is_dry_run and (job.skips_bad or not tally.refused)
-        is_applied = is_kept and bool(tally.sides or tally.tags_before)
+        is_applied = is_kept and bool(tally.sides or tally.tags_before or related)
         if is_applied:
             detail = {"import": job.mapping.id, "file": job.file[:256], "decision": made.id, "rows": tally.rows, "tags_of_before": tally.tags_before}
-            save_decision(edit, made, DecisionSubject(sides=tuple(tally.sides), detail=detail))
+            save_decision(edit, made, DecisionSubject(sides=tuple(tally.sides), relations=tuple(related), detail=detail))
     except BaseException:
         savepoint.rollback()
         raise
@@ -175,10 +181,29 @@ def _take_batch(edit: Edit, job: ImportJob, batch: Sequence[Wish | list[RowFault
     tally.changed += len(written.changed)
     tally.sides += written.sides
     tally.tags_before |= written.tags_before
+    zones = {each.key: (each.zone, each.relations) for each in wishes if each.relations}
+    tally.stated += [
+        StatedRelation(tally.row_of_key[key], written.ids[key], zone, text)
+        for key, (zone, texts) in zones.items()
+        if key in written.ids
+        for text in texts
+    ]
+    tally.touched |= written.touched
     for key, ci_id in written.ids.items():
         tally.row_of_ci[ci_id] = tally.row_of_key[key]
     by_name = {each.key for each in wishes if each.ci}  # found again by what the row says
     save_known(edit, job.mapping.id, {key: ci_id for key, ci_id in written.ids.items() if known.get(key) != ci_id and key not in by_name})
+
+
+def _write_relations(edit: Edit, job: ImportJob, tally: _Tally) -> list[RelationChange]:
+    """Once every row has its CI, as a row may name one that comes after it."""
+    done, faults = write_stated(edit, job.mapping.id, tally.stated)
+    for fault in faults:
+        tally.refuse([fault])
+    begun = {each.from_ci_id for each in done}
+    tally.changed += len(begun - tally.touched)
+    settle(edit, begun)
+    return done
 
 
 def _to_item(wish: Wish, ci_id: str | None) -> RecordedItem:

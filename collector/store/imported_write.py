@@ -32,6 +32,7 @@ class WrittenBatch:
     sides: list[SideChange] = field(default_factory=list)
     tags_before: dict[str, dict[str, str]] = field(default_factory=dict)
     faults: list[RowFault] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -62,7 +63,7 @@ def write_batch(edit: Edit, targets: Sequence[tuple[Wish, StoredCi | None]]) -> 
         sides = apply_changes(edit, batch.changes, batch.lifecycles)
         written.sides = [gone_before(each) if each.ci_id in new else each for each in sides]
     touched = {each.ci_id for each in written.sides} | {each.id for each in batch.tagged}
-    written.changed = touched - new
+    written.changed, written.touched = touched - new, touched
     _index_tags(edit, batch, touched)
     mark_decided(edit, written.changed)
     families = {member.id for ci_id in sorted(batch.families) for member in load_family(edit, ci_id)}

@@ -12,7 +12,7 @@ from collector.imports.row import read_row
 from collector.imports.table import read_table
 from collector.store.decision import undo_decision
 from collector.store.imported import ImportJob, ImportReport, run_import
-from collector.store.schema import ci, decision, history, imported_row, review_case
+from collector.store.schema import ci, decision, history, imported_row, relation, review_case
 from tests.store.sender import CATALOGUE, Estate, item, section
 from tests.store.test_decision import at
 from tests.store.test_recording import report
@@ -163,3 +163,39 @@ def test_a_change_is_written_of_what_changed_alone(estate: Estate) -> None:
 def test_formulas_and_markup_are_kept_as_text(estate: Estate) -> None:
     run(estate, "Name,Serial,Owner,RAM,Role\n=HYPERLINK(1),S1,<b>kim</b>,,@x\n")
     assert estate.recorded("=HYPERLINK(1)")["owner"] == "<b>kim</b>"
+
+
+RACKS = """id = "racks"
+class = "server"
+zone = "z1"
+[identifiers]
+serial = "Serial"
+[attributes]
+name = "Name"
+[relations]
+located_in = {column = "Rack", by = "name", class = "rack"}
+depends_on = {column = "Needs", by = "serial", separator = ","}
+"""
+
+
+def test_relations_are_put_on_record_with_their_rows(estate: Estate) -> None:
+    rack = 'id = "r"\nclass = "rack"\nzone = "z1"\n[identifiers]\nnumber = "Number"\n[attributes]\nname = "Name"\n'
+    assert run(estate, "Name,Number\nR1,1001\nR2,1002\n", rack).new == 2
+    text = "Name,Serial,Rack,Needs\nweb01,S1,R1,S2\ndb01,S2,R2,\n"
+    told = run(estate, text, RACKS, minute=2)
+    assert (told.new, told.refused, told.faults) == (2, 0, [])
+    recorded = select(relation.c.type, relation.c.side).where(relation.c.valid_to.is_(None)).order_by(relation.c.type)
+    assert estate.rows(recorded) == [("depends_on", "recorded"), ("located_in", "recorded"), ("located_in", "recorded")]
+    assert estate.count_rows_written(lambda: run(estate, text, RACKS, minute=3)) == 0
+    moved = run(estate, text.replace("S1,R1", "S1,R2"), RACKS, minute=4)
+    assert (moved.changed, moved.is_applied) == (1, True)
+    assert len(estate.rows(recorded)) == 3
+    estate.decide(undo_decision, moved.decision_id, now=at(5))
+    estate.decide(undo_decision, told.decision_id, now=at(6))
+    assert estate.rows(recorded) == []
+
+
+def test_a_relation_whose_other_end_is_none_is_told_with_its_column(estate: Estate) -> None:
+    told = run(estate, "Name,Serial,Rack,Needs\nweb01,S1,R9,\n", RACKS)
+    assert [(each.row, each.column, each.value) for each in told.faults] == [(2, "Rack", "'R9'")]
+    assert not told.is_applied
