@@ -46,10 +46,10 @@ class AssuranceReader:
         with self._database.connect() as connection:
             return self._health.measure(connection, scope or HealthScope(), is_fresh=is_fresh)
 
-    def list_health(self, name: FigureName, scope: HealthScope | None = None, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page:
+    def list_health(self, figure: FigureName, scope: HealthScope | None = None, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page:
         """HealthItem rows: what stands behind a figure."""
         with self._database.connect() as connection:
-            return self._health.list_items(connection, name, scope or HealthScope(), cursor=cursor, limit=limit)
+            return self._health.list_items(connection, figure, scope or HealthScope(), cursor=cursor, limit=limit)
 
     def health_days(self, since: int = 0) -> list[HealthDay]:
         """The figures day by day, oldest first."""

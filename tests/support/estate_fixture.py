@@ -24,14 +24,17 @@ from collector.services.catalogue import check_document
 from collector.services.holiday import closed_dates
 from collector.store import account, outbox, session
 from collector.store.engine import Database
+from collector.store.health_day import save_day
 from collector.store.incident import acknowledge_incident
 from collector.store.ingest import Context, Envelope, receive_report
 from collector.store.reader import Reader
 from collector.store.service import apply_services
 from collector.store.source import Grant
+from collector.store.verification import Plan, plan_verification, sign_off, start_verification
 from collector.store.writer import Writer
 from exporters.incidents.webhook import TARGET as WEBHOOK
 from muster.clock import FakeClock
+from muster.cmdb_health import HealthFigure
 from muster.model.ci_class import load_catalogue
 from muster.wire.codec import decode_report
 from muster.wire.digest import digest_section
@@ -224,6 +227,7 @@ def fill_estate(database: Database, *, stranger: str = HOSTILE) -> Filled:
         apply_services(connection, SERVICES, now=BEGIN + DAY, applied_by="person:kim")
     asyncio.run(_evaluate(filled))
     _add_people(filled)
+    _add_verifications(filled)
     return filled
 
 
@@ -483,6 +487,32 @@ def _answer(connection: Any, now: int) -> None:
             outbox.settle_dead(connection, claim, "410 Gone: this endpoint was removed")
         else:
             outbox.settle_retry(connection, claim, NOW + 2 * MINUTE, "503 Service Unavailable", is_counted=True)
+
+
+def _add_verifications(filled: Filled) -> None:
+    """One run that is signed off with findings, one that people are answering, one that is overdue; and a month of health figures."""
+    reader = Reader(filled.database, filled.context.catalogue, clock=filled.clock)
+    plan = Plan("Servers, half-yearly", "class:server", "automatic", "kim", NOW - 3 * HOUR, "5b0f3c", every_months=6, due_days=0)
+    labels = Plan("Labels in Berlin", "class:server", "manual", "ada", NOW - HOUR, "77aa", sample_size=3)
+    late = Plan("Network devices", "class:network_device", "automatic", "lin", NOW - 9 * DAY, "c0de")
+    with filled.database.begin() as connection:
+        for each in (plan, labels, late):
+            plan_verification(connection, filled.context.catalogue, each, actor="person:kim", now=NOW - 10 * DAY)
+    for key, actor, at in (("1", "person:kim", NOW - 2 * HOUR), ("2", "person:ada", NOW - HOUR)):
+        drawn = reader.draw_sample(key)
+        with filled.database.begin() as connection:
+            start_verification(connection, key, drawn, actor=actor, now=at, next_seed="0f3a")
+    with filled.database.begin() as connection:
+        sign_off(connection, "1", note="kernel roll-out is under way", actor="person:ada", now=NOW - 90 * MINUTE)
+        measured = reader.cmdb_health()
+        for back in range(30, -1, -1):
+            day = msgspec.structs.replace(measured, measured_at=NOW - back * DAY, figures=[_as_before(each, back) for each in measured.figures])
+            save_day(connection, day, keep_days=400)
+
+
+def _as_before(figure: HealthFigure, days: int) -> HealthFigure:
+    """A little worse the longer ago."""
+    return msgspec.structs.replace(figure, count=max(figure.count - days * (figure.of or 0) // 200, 0))
 
 
 def _add_people(filled: Filled) -> None:

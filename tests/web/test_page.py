@@ -18,6 +18,8 @@ PATHS = (
     "/cis/{web}/relations",
     "/cis/{web}/contents", "/cis/{switch}/contents?class=interface", "/cis/{web}/metrics", "/cis/{web}/availability", "/cis/{web}/incidents",
     "/cis/{web}/history", "/cis/{web}/history?at=2026-02-01T10:00", "/cis/{web}/why", "/cis/{hostile}", "/services", "/services/shop", "/incidents",
+    "/health", "/health?class=server&owner=kim", "/health/coverage", "/health/orphans", "/health/unreviewed", "/verifications", "/verifications/1",
+    "/verifications/2", "/findings", "/findings?state=closed", "/audit", "/audit?verify=1", "/audit?verify=1&expect=xyz",
     "/incidents?state=all", "/incidents/{incident}", "/sources", "/sources/{source}", "/record", "/pins", "/classes", "/keys", "/preferences", "/no-such-page",
 )  # fmt: skip
 SIZES = ((390, 844), (820, 1180), (1920, 1080))
