@@ -30,6 +30,7 @@ from collector.store import (
 from collector.store.assurance_reader import AssuranceReader
 from collector.store.engine import Database
 from collector.store.explanation_reader import ExplanationReader
+from collector.store.merge_reader import MergeReader
 from collector.store.past_reader import PastReader
 from collector.store.reading import Reading
 from collector.store.review_reader import ReviewReader
@@ -57,7 +58,7 @@ from muster.ports import (
 DEFAULT_LIMIT = 50
 
 
-class Reader(AssuranceReader, PastReader, ExplanationReader, ReviewReader):
+class Reader(AssuranceReader, PastReader, ExplanationReader, ReviewReader, MergeReader):
     """Reads. Raises NotFoundError for an unknown id, InputError for a query, sort or cursor that is none, UnavailableError.
 
     `refused`: reports refused since the start, by the problem's short name; the database does not hold them.
