@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+import msgspec
 import structlog
 from sqlalchemy import Connection
 
-from collector.store import compaction, lease, liveness, retention
+from collector.store import compaction, content_sweep, lease, liveness, retention
 from collector.store.edit import Context
 from collector.store.engine import Database
 from collector.store.health_day import save_day
@@ -124,6 +126,7 @@ class Duties:
         self._trend = pace.trend
         self._held: lease.Lease | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self.removed_total: Counter[str] = Counter()  # rows that retention removed since the start, by what they were
 
     async def run(self) -> None:
         """Take or keep the lease until cancelled; give it up at the end."""
@@ -161,6 +164,7 @@ class Duties:
             self._beside,
             lambda: repeat("sweep", self._sweep_seconds, self._sweep),
             lambda: repeat("retention", RETENTION_SECONDS, self._expire),
+            lambda: repeat("contents", RETENTION_SECONDS, self._sweep_contents),
             lambda: repeat("compaction", COMPACTION_SECONDS, self._compact),
             lambda: repeat("health", HEALTH_SECONDS, self._note_health),
         ]
@@ -194,12 +198,27 @@ class Duties:
     async def _expire(self) -> float | None:
         now = self._clock.now_ms()
         removed = await self._guarded(lambda connection: retention.delete_expired(connection, now, self._retention))
+        self._note_removed({name: count for name, count in msgspec.structs.asdict(removed).items() if name != "is_rest"})
         return RETENTION_AGAIN_SECONDS if removed.is_rest else None
 
-    async def _note_health(self) -> None:
-        """Today's figures for the trend; measuring reads, in a thread."""
-        measured = await asyncio.to_thread(self._trend.measure)
-        await self._guarded(lambda connection: save_day(connection, measured, keep_days=self._trend.keep_days))
+    async def _sweep_contents(self) -> float | None:
+        """Looking for what nothing refers to reads, in a thread; a range at a time."""
+        now = self._clock.now_ms()
+
+        def look() -> content_sweep.Found:
+            with self._database.connect() as connection:
+                return content_sweep.find_unused(connection, now)
+
+        found = await asyncio.to_thread(look)
+        removed = await self._guarded(lambda connection: content_sweep.remove_unused(connection, found, now))
+        self._note_removed({"contents": removed})
+        return RETENTION_AGAIN_SECONDS if found.next_from is not None else None
+
+    def _note_removed(self, counts: Mapping[str, int]) -> None:
+        removed = {name: count for name, count in counts.items() if count}
+        self.removed_total.update(removed)
+        if removed:
+            log.info("rows_removed", **removed)
 
     async def _compact(self) -> float | None:
         """Reading and joining run in a thread, outside of the writer."""
@@ -214,3 +233,8 @@ class Duties:
         for each in joined:
             await self._guarded(lambda connection, each=each: compaction.save_block(connection, each))  # type: ignore[misc]  # a default binds the loop's value
         return 0.0 if len(joined) == COMPACTION_AT_ONCE else None
+
+    async def _note_health(self) -> None:
+        """Today's figures for the trend; measuring reads, in a thread."""
+        measured = await asyncio.to_thread(self._trend.measure)
+        await self._guarded(lambda connection: save_day(connection, measured, keep_days=self._trend.keep_days))

@@ -128,6 +128,7 @@ class _Collector:
         self._folders = self._make_folders()
         self._loaded_at: int | None = None
         self._skew_ms = 0
+        self._removed_total: Mapping[str, int] = {}
 
     @property
     def _holder(self) -> str:
@@ -141,6 +142,7 @@ class _Collector:
         await note_start(self._writer.run, self._settings, self._clock.now_ms())
         await self._load_folders()
         duties = self._make_duties()
+        self._removed_total = duties.removed_total
         ground = Ground(
             settings=self._settings,
             reader=self._reader,
@@ -186,7 +188,11 @@ class _Collector:
             holder=self._holder,
             pace=Pace(
                 settings.sweep_seconds,
-                RetentionSettings(journal_days=settings.report_retention_days, sample_days=settings.sample_retention_days),
+                RetentionSettings(
+                    journal_days=settings.report_retention_days,
+                    sample_days=settings.sample_retention_days,
+                    observation_days=settings.observation_retention_days,
+                ),
                 Trend(self._reader.cmdb_health, settings.health_retention_days),
             ),
             beside=self._evaluation.run,
@@ -266,6 +272,7 @@ class _Collector:
             clock_skew_ms=self._skew_ms,
             deliveries_total=dict(self._outbox.outcomes),
             stopped_targets=tuple(self._outbox.stopped_targets()),
+            removed_total=dict(self._removed_total),
         )
 
     def _find_faults(self) -> Sequence[str]:

@@ -46,6 +46,9 @@ class CollectorSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     sweep_seconds: Annotated[float, Meta(gt=0, description="what expires with time is looked at this often")] = 15.0
     report_retention_days: Annotated[float, Meta(gt=0, description="how long reports stay as received")] = 30.0
     sample_retention_days: Annotated[float, Meta(gt=0, description="how long metric samples stay")] = 90.0
+    observation_retention_days: Annotated[
+        float, Meta(gt=0, description="how long all that sources said stays; older is thinned to one word a month")
+    ] = 400.0
     health_retention_days: Annotated[float, Meta(gt=0, description="how long the daily figures of CMDB health stay")] = 1_100.0
     header_seconds: Annotated[float, Meta(gt=0, description="how long the headers of a connection's first request may take")] = 15.0
     body_seconds: Annotated[float, Meta(gt=0, description="how long the body of a request may take to arrive")] = 30.0

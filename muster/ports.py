@@ -590,6 +590,7 @@ class CollectorFigures:
     deliveries_total: Mapping[tuple[str, str], int] = field(default_factory=dict)
     stopped_targets: tuple[str, ...] = ()
     evaluation_seconds: float | None = None
+    removed_total: Mapping[str, int] = field(default_factory=dict)  # rows that retention removed since the start, by what they were
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from muster.ports import BaselineCi
 BLOCK_NUMBERS = 1_024
 NAME_LENGTH = 128
 TEXT_LENGTH = 4_000
-_encoder = msgspec.json.Encoder(order="deterministic")
+_encoder = msgspec.json.Encoder(order="sorted")
 
 
 class BaselineWish(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from collector.store.schema import content
 from collector.store.statement import insert_missing, parts
@@ -38,8 +38,14 @@ def hash_body(body: bytes) -> bytes:
 def save_contents(connection: Connection, bodies: Mapping[bytes, bytes]) -> None:
     """Keep bodies by their hash; those that are there already cost nothing more."""
     known: set[bytes] = set()
+    unused: list[bytes] = []
     for part in parts(bodies):
-        known.update(connection.execute(select(content.c.hash).where(content.c.hash.in_(part))).scalars())
+        for key, since in connection.execute(select(content.c.hash, content.c.unused_since).where(content.c.hash.in_(part))):
+            known.add(bytes(key))
+            if since is not None:
+                unused.append(bytes(key))
+    for part in parts(unused):  # what was about to be removed is in use again
+        connection.execute(update(content).where(content.c.hash.in_(part)).values(unused_since=None))
     insert_missing(connection, content, [{"hash": key, "body": body} for key, body in bodies.items() if key not in known])
 
 

@@ -1,6 +1,7 @@
 """Retention: what is kept how long, and the removal of what is past it, in small bounded steps. Design: docs/metrics.md.
 
-Not for what is kept for ever (transitions, history, decisions, the audit trail) nor for deliveries (the outbox removes its own).
+Not for what is kept for ever (transitions, history, decisions, baselines, the audit trail), nor for deliveries (the outbox removes its
+own) and contents (`content_sweep.py`). What is kept how long: docs/storage.md.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from msgspec import Meta, Struct
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, not_, select
 
 from collector.store.content import decode
+from collector.store.observation_thinning import thin_observations
 from collector.store.schema import chunk, collector_liveness, report, series, series_table
 from collector.store.session import delete_expired_sessions
 from collector.store.statement import parts
@@ -27,6 +29,7 @@ class RetentionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     journal_days: Days = 30
     sample_days: Days = 90
     liveness_days: Days = 400
+    observation_days: Days = 400
 
 
 class Removed(Struct):
@@ -39,6 +42,7 @@ class Removed(Struct):
     runs: int = 0
     sessions: int = 0
     links: int = 0
+    observations: int = 0
     is_rest: bool = False
 
 
@@ -57,7 +61,9 @@ def delete_expired(connection: Connection, now: int, settings: RetentionSettings
     removed.runs = _delete(connection, collector_liveness, is_old, collector_liveness.c.last_at, limit)
     removed.sessions = delete_expired_sessions(connection, now, limit=limit)
     removed.links = delete_spent_links(connection, now, limit=limit)
-    removed.is_rest = limit in (removed.reports, removed.chunks, removed.runs, removed.sessions, removed.links)
+    thinned = thin_observations(connection, now, settings.observation_days, limit=limit)
+    removed.observations = thinned.removed
+    removed.is_rest = not thinned.is_whole or limit in (removed.reports, removed.chunks, removed.runs, removed.sessions, removed.links)
     return removed
 
 

@@ -102,6 +102,7 @@ content = Table(
     metadata,
     Column("hash", LargeBinary, primary_key=True),  # collector/store/content.py
     Column("body", LargeBinary, nullable=False),
+    Column("unused_since", BigInteger),  # found without a reference; NULL: in use, as far as is known
     sqlite_with_rowid=False,
 )
 source_record = Table(

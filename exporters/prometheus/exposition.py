@@ -113,6 +113,14 @@ CATALOGUE: tuple[Family, ...] = (
         _deliveries,
     ),
     Family(
+        "muster_retention_removed_rows_total",
+        "",
+        "counter",
+        ("kind",),
+        "Rows that retention removed since the start, by what they were.",
+        lambda all_: _labelled(all_.figures.removed_total),
+    ),
+    Family(
         "muster_webhook_target_stopped",
         "",
         "gauge",

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from collector.reconcile.timeline import Line, spans, value_at
 from collector.store.decision import undo_decision
@@ -19,12 +19,11 @@ from collector.store.engine import Database, open_database
 from collector.store.merge import merge_cis
 from collector.store.reader import Reader
 from collector.store.recorded import Patch, patch_recorded
-from collector.store.schema import ci, decision, history
+from collector.store.schema import ci, decision, history, metadata
 from muster.clock import FakeClock
 from muster.errors import MusterError
 from tests.store.sender import CATALOGUE, MINUTE, START, Estate, item, section
 from tests.store.test_decision import at
-from tests.store.test_identity import emptied
 
 LINES = st.lists(
     st.builds(
@@ -138,6 +137,15 @@ def believed(estate: Estate, days: list[float], known: float) -> dict[Any, Any]:
             kept = ("id", "state", "ci", "attribute", "recorded", "observed", "decision_id")
             found[day, states] = [{name: msgspec.to_builtins(each)[name] for name in kept} for each in page.items]
     return found
+
+
+def emptied(database: Database) -> Estate:
+    """A store with nothing in it, for the next example."""
+    with database.begin() as connection:
+        connection.execute(text("PRAGMA defer_foreign_keys=ON"))
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
+    return Estate(database)
 
 
 def check_that_no_answer_changes(estate: Estate, steps: list[Any]) -> None:

@@ -85,6 +85,7 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         "content",
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("unused_since", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_content")),
         sqlite_with_rowid=False,
     )
