@@ -128,7 +128,7 @@ class _Collector:
         self._folders = self._make_folders()
         self._loaded_at: int | None = None
         self._skew_ms = 0
-        self._removed_total: Mapping[str, int] = {}
+        self._duties = self._make_duties()
 
     @property
     def _holder(self) -> str:
@@ -141,8 +141,6 @@ class _Collector:
         await check_at_start(self._writer.run, self._classes)
         await note_start(self._writer.run, self._settings, self._clock.now_ms())
         await self._load_folders()
-        duties = self._make_duties()
-        self._removed_total = duties.removed_total
         ground = Ground(
             settings=self._settings,
             reader=self._reader,
@@ -156,7 +154,7 @@ class _Collector:
         tasks = [
             asyncio.ensure_future(each)
             for each in (
-                duties.run(),
+                self._duties.run(),
                 self._outbox.run(),
                 repeat("liveness", BEAT_SECONDS, liveness.beat),
                 repeat("clock_skew", SKEW_SECONDS, self._read_skew),
@@ -180,6 +178,7 @@ class _Collector:
 
     def _make_duties(self) -> Duties:
         settings = self._settings
+        days = (settings.report_retention_days, settings.sample_retention_days, settings.observation_retention_days)
         return Duties(
             self._database,
             self._writer,
@@ -188,11 +187,7 @@ class _Collector:
             holder=self._holder,
             pace=Pace(
                 settings.sweep_seconds,
-                RetentionSettings(
-                    journal_days=settings.report_retention_days,
-                    sample_days=settings.sample_retention_days,
-                    observation_days=settings.observation_retention_days,
-                ),
+                RetentionSettings(journal_days=days[0], sample_days=days[1], observation_days=days[2]),
                 Trend(self._reader.cmdb_health, settings.health_retention_days),
             ),
             beside=self._evaluation.run,
@@ -272,7 +267,7 @@ class _Collector:
             clock_skew_ms=self._skew_ms,
             deliveries_total=dict(self._outbox.outcomes),
             stopped_targets=tuple(self._outbox.stopped_targets()),
-            removed_total=dict(self._removed_total),
+            removed_total=dict(self._duties.removed_total),
         )
 
     def _find_faults(self) -> Sequence[str]:
