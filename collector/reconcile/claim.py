@@ -21,6 +21,7 @@ _RECORDED_KINDS = {
     "serial": "serial", "asset_tag": "asset_tag", "fqdn": "fqdn", "hostname": "hostname", "name": "hostname", "mac": "mac", "number": "number",
     "url": "url",
 }  # fmt: skip
+RECORDED_ATTRIBUTES = frozenset({*_RECORDED_KINDS, "vendor"})  # whose value on record tells what a CI is, or scopes what does
 
 
 def claims_of(item: Item, source: SourceKey, junk: JunkFilter, observed_at: int = 0) -> tuple[Claim, ...]:

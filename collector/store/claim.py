@@ -132,9 +132,19 @@ def load_recorded_claims(connection: Connection, ci_ids: Iterable[str]) -> dict[
 
 def save_recorded_claims(edit: Edit, ci_id: str, zone: str, recorded: Mapping[str, Any]) -> None:
     """The claims that follow from what is recorded of an independent CI; none where nothing is."""
-    edit.connection.execute(delete(recorded_claim).where(recorded_claim.c.ci_id == ci_id))
-    claims = recorded_claims({}, recorded, zone=zone, junk=edit.context.junk)
-    rows = [{"ci_id": ci_id, "kind": claim.kind, "scope": claim.scope, "value": claim.value} for claim in claims if claim.state == "active"]
+    save_claims_on_record(edit, [(ci_id, zone, recorded)])
+
+
+def save_claims_on_record(edit: Edit, recorded: Collection[tuple[str, str, Mapping[str, Any]]]) -> None:
+    """The same of several: id, zone and what is recorded of each."""
+    for part in parts(sorted(ci_id for ci_id, _, _ in recorded)):
+        edit.connection.execute(delete(recorded_claim).where(recorded_claim.c.ci_id.in_(part)))
+    rows = [
+        {"ci_id": ci_id, "kind": claim.kind, "scope": claim.scope, "value": claim.value}
+        for ci_id, zone, values in recorded
+        for claim in recorded_claims({}, values, zone=zone, junk=edit.context.junk)
+        if claim.state == "active"
+    ]
     if rows:
         edit.connection.execute(insert(recorded_claim), rows)
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select, update
 from collector.reconcile.compare import value_token
 from collector.reconcile.decide import RECORDED, Verdict, accept, ignore, link, reject, undo
 from collector.reconcile.difference import StoredDifference
+from collector.reconcile.lifecycle import ACTIVE_STATES
 from collector.store.case_decision import adopt_suggestion, resolve_case, take_back_identity
 from collector.store.ci import load_cis
 from collector.store.content import encode, load_contents
@@ -29,6 +30,7 @@ from collector.store.recorded_relation import take_back_relations
 from collector.store.recorded_side import CLASS, SideChange, apply_changes, changes_of, load_families, load_family_ids, recorded_of
 from collector.store.schema import ci, decision, difference
 from collector.store.settle import settle
+from collector.store.statement import parts, update_rows
 from collector.store.stored_change import load_document
 from collector.store.stored_difference import load_by_ids
 from collector.store.tombstone import take_back_deletion
@@ -137,7 +139,8 @@ def link_differences(connection: Connection, context: Context, choice: Choice, *
     edit, made = _begin(connection, context, "link", actor, reason, now=now)
     chosen = choose(edit, choice)
     _check_tokens(chosen, choice)
-    settle(edit, carry_out(edit, made, [(each, link(each, change_id)) for each in chosen], detail={"change": change_id}))
+    carry_out(edit, made, [(each, link(each, change_id)) for each in chosen], detail={"change": change_id})
+    settle(edit, ())
     return made.id
 
 
@@ -169,37 +172,50 @@ def _check_tokens(chosen: Iterable[StoredDifference], choice: Choice) -> None:
 
 
 def _decide(edit: Edit, made: Made, chosen: Iterable[StoredDifference], decide: Callable[[StoredDifference], Verdict]) -> str:
-    settle(edit, carry_out(edit, made, [(each, decide(each)) for each in chosen]))
+    touched = carry_out(edit, made, [(each, decide(each)) for each in chosen])
+    settle(edit, touched if made.kind == "accept" else ())  # nothing else writes on record
     return made.id
 
 
 def _restore(edit: Edit, undone: Any, differences: Iterable[DifferenceBefore]) -> set[str]:
     """Differences as they were before the decision, unless something newer is said of them or of their subject."""
-    touched: set[str] = set()
     known = {each.id: each for each in differences}
-    rows = edit.connection.execute(select(difference).where(difference.c.id.in_(sorted(known)), difference.c.decision_id == undone.id)).all()
-    for row in rows:
-        touched.add(row.ci_id)
-        before = known[row.id]
-        is_subject = (difference.c.ci_id == row.ci_id) & (difference.c.kind == row.kind) & (difference.c.attribute == row.attribute)
-        active = is_subject & difference.c.state.in_(("open", "rejected", "ignored", "pinned", "held")) & (difference.c.id != row.id)
-        if edit.connection.execute(select(difference.c.id).where(active)).first() is not None:
-            continue
-        values = {
-            "state": before.state,
-            "decision_id": before.decision_id,
-            "ignore_until": before.ignore_until,
-            "next_at": before.ignore_until,
-            "rejected_values": encode(before.rejected_values) if before.rejected_values else None,
-            "change_id": before.change_id,
-            "is_unauthorised": before.is_unauthorised,
-            "group_key": before.group_key or row.group_key,
-            "closed_at": None,
-            "version": difference.c.version + 1,
-        }
-        keep_changes(edit, [(row.id, row.state, before.state)], valid_from=undone.at, decision_id=before.decision_id)
-        edit.connection.execute(update(difference).where(difference.c.id == row.id).values(**values))
-    return touched
+    rows: list[Any] = []
+    for part in parts(sorted(known)):
+        rows += edit.connection.execute(select(difference).where(difference.c.id.in_(part), difference.c.decision_id == undone.id)).all()
+    newer = _load_active(edit, {row.ci_id for row in rows})
+    restored = [row for row in rows if newer.get((row.ci_id, row.kind, row.attribute), row.id) == row.id]
+    for decision_id in {known[row.id].decision_id for row in restored}:
+        changes = [(row.id, row.state, known[row.id].state) for row in restored if known[row.id].decision_id == decision_id]
+        keep_changes(edit, changes, valid_from=undone.at, decision_id=decision_id)
+    update_rows(edit.connection, difference, [_before_row(row, known[row.id]) for row in restored])
+    return {row.ci_id for row in rows}
+
+
+def _load_active(edit: Edit, ci_ids: Iterable[str]) -> dict[tuple[str, str, str], str]:
+    """The difference of each subject that is not closed."""
+    found: dict[tuple[str, str, str], str] = {}
+    columns = (difference.c.ci_id, difference.c.kind, difference.c.attribute, difference.c.id)
+    for part in parts(sorted(ci_ids)):
+        query = select(*columns).where(difference.c.ci_id.in_(part), difference.c.state.in_(sorted(ACTIVE_STATES)))
+        found |= {(row.ci_id, row.kind, row.attribute): row.id for row in edit.connection.execute(query)}
+    return found
+
+
+def _before_row(row: Any, before: DifferenceBefore) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "state": before.state,
+        "decision_id": before.decision_id,
+        "ignore_until": before.ignore_until,
+        "next_at": before.ignore_until,
+        "rejected_values": encode(before.rejected_values) if before.rejected_values else None,
+        "change_id": before.change_id,
+        "is_unauthorised": before.is_unauthorised,
+        "group_key": before.group_key or row.group_key,
+        "closed_at": None,
+        "version": row.version + 1,
+    }
 
 
 def _take_back_sides(edit: Edit, sides: Iterable[SideChange]) -> list[SideChange]:

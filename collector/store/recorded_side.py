@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import select, update
 
+from collector.reconcile.claim import RECORDED_ATTRIBUTES, RECORDED_PREFIX
 from collector.reconcile.decide import RECORDED, Content
 from collector.reconcile.fact import EffectiveValue, Merged, RecordedChange
 from collector.store.ci import StoredCi, load_cis, update_cis
-from collector.store.claim import save_recorded_claims
+from collector.store.claim import save_claims_on_record
 from collector.store.content import encode, hash_body, load_contents, save_contents
 from collector.store.edit import NO_VALUE, Edit
 from collector.store.observed_view import name_of, save_search_values
@@ -139,7 +140,7 @@ def apply_changes(edit: Edit, changes: Iterable[RecordedChange], lifecycles: Map
     save_contents(edit.connection, bodies)
     update_cis(edit.connection, list(cis.values()), _WRITTEN)
     _ask_again(edit, [ci_id for ci_id, lifecycle in lifecycles.items() if lifecycle in ("retired", "disposed")])
-    _index(edit, list(cis.values()))
+    _index(edit, list(cis.values()), {ci_id: {change.attribute for change in each} for ci_id, each in by_ci.items()})
     return [SideChange(each.id, before[each.id], side_of(each)) for each in cis.values()]
 
 
@@ -180,13 +181,19 @@ def _apply(edit: Edit, row: StoredCi, changes: Collection[RecordedChange], bodie
     row.name = name_of(edit.class_of(row.ci_class), effective, recorded) or row.name
 
 
-def _index(edit: Edit, rows: Iterable[StoredCi]) -> None:
-    """What finds the CIs: identity claims of their recorded side, and search values."""
-    known = list(rows)
-    for row in known:
-        if row.owner_ci_id is None:
-            save_recorded_claims(edit, row.id, row.zone, recorded_of(edit, row))
-    save_search_values(edit, [(row, edit.contents.get(row.effective_hash or b"", {}), recorded_of(edit, row)) for row in known])
+def _index(edit: Edit, rows: Iterable[StoredCi], written: Mapping[str, Collection[str]]) -> None:
+    """What finds the CIs: identity claims of their recorded side, and search values, as far as what was written says something of them."""
+    found: list[StoredCi] = []
+    claimed: list[tuple[str, str, dict[str, Any]]] = []
+    for row in rows:
+        names = set(written.get(row.id, ()))
+        if row.owner_ci_id is None and (RECORDED in names or any(each in RECORDED_ATTRIBUTES or each.startswith(RECORDED_PREFIX) for each in names)):
+            claimed.append((row.id, row.zone, recorded_of(edit, row)))
+        attributes = edit.class_of(row.ci_class).attributes
+        if names & {RECORDED, CLASS} or any(each in attributes and attributes[each].indexed for each in names):
+            found.append(row)
+    save_claims_on_record(edit, claimed)
+    save_search_values(edit, [(row, edit.contents.get(row.effective_hash or b"", {}), recorded_of(edit, row)) for row in found])
 
 
 def changes_of(edit: Edit, change: SideChange) -> list[RecordedChange]:
