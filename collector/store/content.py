@@ -11,12 +11,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from collector.store.schema import content
 from collector.store.statement import insert_missing, parts
 
 HASH_BYTES = 16
+_HASHES = content.c.hash.in_(bindparam("hashes", expanding=True))
+# Built once: for so small a statement, building it costs more than running it.
+_KNOWN, _BODIES = select(content.c.hash, content.c.unused_since).where(_HASHES), select(content.c.hash, content.c.body).where(_HASHES)
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decode = msgspec.msgpack.Decoder().decode
 
@@ -40,7 +43,7 @@ def save_contents(connection: Connection, bodies: Mapping[bytes, bytes]) -> None
     known: set[bytes] = set()
     unused: list[bytes] = []
     for part in parts(bodies):
-        for key, since in connection.execute(select(content.c.hash, content.c.unused_since).where(content.c.hash.in_(part))):
+        for key, since in connection.execute(_KNOWN, {"hashes": part}):
             known.add(bytes(key))
             if since is not None:
                 unused.append(bytes(key))
@@ -53,6 +56,6 @@ def load_contents(connection: Connection, hashes: Iterable[bytes | None], cache:
     """The decoded values by hash; into `cache`, whose entries are not read again."""
     found = cache if cache is not None else {}
     for part in parts({key for key in hashes if key is not None and key not in found}):
-        for key, body in connection.execute(select(content.c.hash, content.c.body).where(content.c.hash.in_(part))):
+        for key, body in connection.execute(_BODIES, {"hashes": part}):
             found[bytes(key)] = _decode(body)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,10 +16,11 @@ from collector.store.edit import Context
 from collector.store.item_cache import KnownItem
 from collector.store.source import Scope, StoredSource
 from collector.store.source_record import load_records, load_refs
+from collector.store.standing import NOTHING_STANDS, Standing
 from muster.errors import InputError, quote
 from muster.model.ci_class import ClassCatalogue
 from muster.wire.codec import decode_item
-from muster.wire.report import Item, ReceivedReport, Rejection
+from muster.wire.report import Item, ReceivedReport, Rejection, Scalar
 
 OWNER_LEVELS = 16
 ITEMS_LIMIT = 100_000  # of one report
@@ -71,6 +72,7 @@ class Delivery:
     wanted: list[str] = field(default_factory=list)
     listed: dict[str, set[str]] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
+    settings: dict[str, Scalar] = field(default_factory=dict)  # what the collector wants of the source
 
     def correct(self, at: int) -> int:
         """An instant of the source's clock by the collector's: shifted where that clock is far off, never in the future."""
@@ -87,42 +89,61 @@ class Delivery:
         return [*self.rejections, Rejection("$", f"{more} more were refused; mend these first, then send again")] if more else self.rejections
 
 
-def read_items(connection: Connection, context: Context, delivery: Delivery, names: Collection[str]) -> list[TakenItem]:
-    """The good items of these sections, in the order of the report."""
+def read_items(
+    connection: Connection, context: Context, delivery: Delivery, names: Collection[str], standing: Standing = NOTHING_STANDS
+) -> list[TakenItem]:
+    """The good items of these sections, in the order of the report, but for those that stand there exactly so already."""
     decoded: list[_Decoded] = []
     seen: set[str] = set()
-    count = 0
-    cache = context.item_cache
+    room = ITEMS_LIMIT
     for name in names:
-        listed = delivery.listed.setdefault(name, set())
-        for at, raw in enumerate(delivery.report.sections[name].items or ()):
-            count += 1
-            if count > ITEMS_LIMIT:
-                reason = f"more than {ITEMS_LIMIT} items in one report; send the others in another"
-                delivery.reject(f"$.sections.{name}.items[{at}]", reason)
-                delivery.unreadable.add(name)
-                break
-            key = bytes(raw)
-            known = cache.find(key)
-            try:
-                item = known.item if known is not None else decode_item(raw, delivery.content_type, path=f"$.sections.{name}.items[{at}]")
-            except InputError as error:
-                delivery.reject(error.path, error.message)
-                delivery.unreadable.add(name)
-                continue
-            if item.ref in seen:
-                path = f"$.sections.{name}.items[{at}].ref"
-                delivery.reject(path, f"{quote(item.ref)} is there twice; each ref of a report names one thing")
-                continue
-            seen.add(item.ref)
-            listed.add(item.ref)
-            decoded.append(_Decoded(name, at, item, key, known))
-    return _judge(connection, context, delivery, decoded)
+        items = delivery.report.sections[name].items or []
+        _read_section(context, delivery, (name, items[:room]), seen, decoded, standing=standing)
+        if len(items) > room:
+            reason = f"more than {ITEMS_LIMIT} items in one report; send the others in another"
+            delivery.reject(f"$.sections.{name}.items[{room}]", reason)
+            delivery.unreadable.add(name)
+        room = max(0, room - len(items))
+    told = [each.item for each in decoded]
+    # The owner of a host's parts is at hand.
+    at_hand: dict[str, str | None] = {each.ref: None for each in standing.owners.values() if each.owner_record_id is None and each.owner_ref is None}
+    owners = owners_of(told, at_hand | _stored_owners(connection, delivery.source.id, told, at_hand))
+    return _judge(context, delivery, decoded, owners)
 
 
-def _judge(connection: Connection, context: Context, delivery: Delivery, decoded: list[_Decoded]) -> list[TakenItem]:
-    items = [each.item for each in decoded]
-    owners = owners_of(items, _stored_owners(connection, delivery.source.id, items))
+def _read_section(
+    context: Context, delivery: Delivery, told: tuple[str, Sequence[msgspec.Raw]], seen: set[str], decoded: list[_Decoded], *, standing: Standing
+) -> None:
+    """Decode the items of one section, or know them by their bytes; `seen`: refs of the report so far."""
+    name, items = told
+    listed = delivery.listed.setdefault(name, set())
+    find, held = context.item_cache.find, standing.held.get(name, {})
+    settled: list[str] = standing.settled.get(name, [])
+    for at, raw in enumerate(items):
+        key = bytes(raw)
+        known = find(key)
+        if known is not None and known.signature in held and known.item.ref not in seen:
+            del held[known.signature]
+            settled.append(known.item.ref)
+            seen.add(known.item.ref)
+            continue
+        path = f"$.sections.{name}.items[{at}]"
+        try:
+            item = known.item if known is not None else decode_item(raw, delivery.content_type, path=path)
+        except InputError as error:
+            delivery.reject(error.path, error.message)
+            delivery.unreadable.add(name)
+            continue
+        if item.ref in seen:
+            delivery.reject(f"{path}.ref", f"{quote(item.ref)} is there twice; each ref of a report names one thing")
+            continue
+        seen.add(item.ref)
+        listed.add(item.ref)
+        decoded.append(_Decoded(name, at, item, key, known))
+    listed.update(settled)
+
+
+def _judge(context: Context, delivery: Delivery, decoded: list[_Decoded], owners: Mapping[str, str | None]) -> list[TakenItem]:
     taken: list[TakenItem] = []
     own: str | None = None
     for each in decoded:
@@ -163,18 +184,19 @@ def _know(context: Context, delivery: Delivery, decoded: _Decoded, owners: Mappi
         return None
     content = {"class": item.ci_class, "identifiers": item.identifiers, "attributes": item.attributes}
     body = encode(content)
-    known = KnownItem(item, content, body, hash_body(body), {})
+    key = hash_body(body)
+    known = KnownItem(item, content, body, key, {}, (item.ref, key, item.owner))
     if not result.rejections:
         context.item_cache.keep(decoded.key, known)
     return known
 
 
-def _stored_owners(connection: Connection, source_id: int, items: Iterable[Item]) -> dict[str, str | None]:
-    """Owner refs of what this source reported before, as far up as chains of owners go."""
-    inside = {item.ref for item in items}
+def _stored_owners(connection: Connection, source_id: int, items: Iterable[Item], at_hand: Collection[str]) -> dict[str, str | None]:
+    """Owner refs of what this source reported before, as far up as chains of owners go; not of those at hand."""
+    inside = {item.ref for item in items}.union(at_hand)
     wanted = {item.owner for item in items if item.owner is not None} - inside
     found: dict[str, str | None] = {}
-    for _ in range(OWNER_LEVELS):
+    for _ in range(OWNER_LEVELS if wanted else 0):
         rows = load_refs(connection, source_id, wanted)
         parents = {each.id: each.ref for each in load_records(connection, (row.owner_record_id for row in rows if row.owner_record_id))}
         found |= {row.ref: parents.get(row.owner_record_id or 0, row.owner_ref) for row in rows}

@@ -62,7 +62,8 @@ def receive_report(connection: Connection, context: Context, envelope: Envelope)
     report = envelope.report
     known = admit(connection, report.source, envelope.token, envelope.received_at)
     body_hash = hash_body(envelope.body)
-    answered = find_answer(connection, known.id, report.sequence, body_hash)
+    is_higher = known.last_sequence is not None and report.sequence > known.last_sequence
+    answered = None if known.is_new or is_higher else find_answer(connection, known.id, report.sequence, body_hash)
     if answered is not None:
         return Receipt(answered, known.id, is_duplicate=True)
     known.clock_offsets_ms = note_attempt(known.clock_offsets_ms, envelope.received_at, envelope.sent_at)
@@ -79,7 +80,7 @@ def receive_report(connection: Connection, context: Context, envelope: Envelope)
     delivery.wanted += save_samples(
         connection, known.id, tables=report.tables, samples=report.samples, received_at=envelope.received_at, shift_ms=shift_ms
     )
-    full = msgspec.structs.replace(answer, want=list(dict.fromkeys(delivery.wanted)), rejected=delivery.told_rejections())
+    full = msgspec.structs.replace(answer, want=list(dict.fromkeys(delivery.wanted)), rejected=delivery.told_rejections(), settings=delivery.settings)
     if full != answer:
         save_answer(connection, report_id, full)
     save_attempt(

@@ -18,12 +18,14 @@ from collector.store.source_record import (
     StoredRecord,
     insert_records,
     load_owned,
+    load_records,
     load_refs,
     load_sections,
     load_waiting,
     save_observations,
     update_records,
 )
+from collector.store.standing import Standing
 
 WRITTEN = ("section", "ci_class", "owner_record_id", "owner_ref", "content_hash", "observed_at", "changed_at", "closed_at")
 
@@ -34,7 +36,8 @@ class Inventory:
 
     `records`: open ones by ref. `to_identify`: independent records whose claims changed. `to_place`: dependent ones whose key or owner
     changed. `touched`: CIs whose observed view may have changed. `cases`: found while a ref was matched. `replaced`: refs under which
-    another thing answers now. `unwritten`: made, and what was observed of them is not written yet.
+    another thing answers now. `unwritten`: made, and what was observed of them is not written yet. `settled`: refs by section that are
+    listed and there as before, and not among `records`.
     """
 
     records: dict[str, StoredRecord] = field(default_factory=dict)
@@ -46,21 +49,31 @@ class Inventory:
     changed: list[StoredRecord] = field(default_factory=list)
     made: list[StoredRecord] = field(default_factory=list)
     unwritten: list[StoredRecord] = field(default_factory=list)
+    settled: dict[str, list[str]] = field(default_factory=dict)
 
     def touch(self, record: StoredRecord) -> None:
         if record.ci_id is not None:
             self.touched.add(record.ci_id)
 
 
-def load_inventory(edit: Edit, delivery: Delivery, names: Collection[str], taken: Sequence[TakenItem]) -> Inventory:
-    """The open records of these sections, and those that the items name or belong to."""
+def load_inventory(edit: Edit, delivery: Delivery, names: Collection[str], taken: Sequence[TakenItem], standing: Standing) -> Inventory:
+    """The open records of these sections, and those that the items name or belong to.
+
+    Of a section most of which is as before only the rest; where much is gone all of it, so that a brake can tell of it.
+    """
     source_id = delivery.source.id
     if delivery.source.is_new:
         return Inventory()
-    found = {each.ref: each for each in load_sections(edit.connection, source_id, names)} if names else {}
+    limit = edit.context.settings.mass_loss_min_items
+    part = {name: standing.left(name) for name in names if name in standing.held and len(standing.held[name]) < limit}
+    found = {each.ref: each for each in load_records(edit.connection, (each for ids in part.values() for each in ids))}
+    whole = [name for name in names if name not in part]
+    if whole:
+        found |= {each.ref: each for each in load_sections(edit.connection, source_id, whole)}
+    found = standing.owners | found
     named = {each.item.ref for each in taken} | {each.item.owner for each in taken if each.item.owner is not None}
     found |= {each.ref: each for each in load_refs(edit.connection, source_id, named - found.keys())}
-    return Inventory(records=found)
+    return Inventory(records=found, settled={name: standing.settled[name] for name in part})
 
 
 def keep_contents(edit: Edit, taken: Iterable[TakenItem]) -> None:

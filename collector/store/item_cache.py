@@ -37,6 +37,7 @@ class KnownItem(msgspec.Struct, frozen=True):
     body: bytes
     content_hash: bytes
     forms: dict[Any, NewbornForm | None]
+    signature: tuple[str, bytes, str | None]  # ref, content and owner: where a section holds it, nothing of the item is new
 
 
 class ItemCache:
@@ -49,10 +50,8 @@ class ItemCache:
 
     def find(self, key: bytes) -> KnownItem | None:
         known = self._young.get(key)
-        if known is None:
-            known = self._old.get(key)
-            if known is not None:
-                self.keep(key, known)
+        if known is None and (known := self._old.get(key)) is not None:
+            self.keep(key, known)
         return known
 
     def keep(self, key: bytes, known: KnownItem) -> None:

@@ -53,7 +53,7 @@ def choose_newborn(edit: Edit, delivery: Delivery, work: Inventory, dependents: 
     if not made or (not delivery.source.is_new and has_waiting(edit.connection, delivery.source.id)):
         return []
     owners = {each.item.owner for each in dependents}
-    old = {each.section for each in work.records.values() if each.ref not in made}
+    old = {each.section for each in work.records.values() if each.ref not in made} | {name for name, refs in work.settled.items() if refs}
     sections = {name for name in delivery.listed if name not in old and _is_fresh(edit, delivery, name)}
     return [
         each

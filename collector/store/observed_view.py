@@ -80,13 +80,18 @@ def _write(edit: Edit, view: View, bodies: dict[bytes, bytes], searched: list[Vi
         if not is_new:
             _note_values(edit, edit.class_of(ci.ci_class), ci.id, old, effective)
         ci.effective_hash, ci.changed_at, view.is_changed = key, edit.now, True
-        searched.append(view)
+        if is_new or _found_by(edit, view, old) != _found_by(edit, view, effective):
+            searched.append(view)
     provenance = _provenance(edit, view, old)
     name = name_of(edit.class_of(ci.ci_class), effective, view.recorded) or min(view.told.refs, default=ci.name)
     if (provenance, name) != (ci.provenance, ci.name):
         ci.provenance, ci.name, view.is_changed = provenance, name, True
     if view.told.seen_at is not None and (view.is_changed or ci.seen_at is None):
         ci.seen_at, view.is_changed = view.told.seen_at, True
+
+
+def _found_by(edit: Edit, view: View, effective: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return list(searched_values(edit.class_of(view.ci.ci_class), effective, view.recorded, {}))
 
 
 def _follow_presence(edit: Edit, view: View) -> None:

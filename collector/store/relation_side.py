@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from collector.reconcile.record import SourceKey
 from collector.reconcile.relation import Edge, RelationSides
@@ -46,19 +46,27 @@ def load_relation_sides(edit: Edit, cis: Sequence[StoredCi]) -> dict[str, Relati
 
 def _load(edit: Edit, ci_ids: Collection[str], types: Sequence[str]) -> list[Any]:
     """Relations in force, and, of CIs with recorded ones, those that ended."""
-    columns = (
+    rows: list[Any] = []
+    for part in parts(sorted(ci_ids)):
+        rows += edit.connection.execute(_IN_FORCE, {"types": types, "cis": part}).all()
+    recorded = {row.from_ci_id for row in rows if row.side == "recorded"}
+    for part in parts(sorted(recorded)):
+        rows += edit.connection.execute(_ENDED_ONES, {"types": types, "cis": part}).all()
+    return rows
+
+
+_FROM_CIS = (
+    select(
         *(relation.c[name] for name in ("id", "type", "from_ci_id", "to_ci_id", "qualifier", "side", "valid_to", "source_id")),
         *(source.c[name] for name in ("kind", "name", "instance", "zone")),
     )
-    joined = relation.outerjoin(source, source.c.id == relation.c.source_id)
-    query = select(*columns).select_from(joined).where(relation.c.type.in_(types), relation.c.to_ci_id.is_not(None)).order_by(relation.c.id)
-    rows: list[Any] = []
-    for part in parts(sorted(ci_ids)):
-        rows += edit.connection.execute(query.where(relation.c.from_ci_id.in_(part), relation.c.valid_to.is_(None))).all()
-    recorded = {row.from_ci_id for row in rows if row.side == "recorded"}
-    for part in parts(sorted(recorded)):
-        rows += edit.connection.execute(query.where(relation.c.from_ci_id.in_(part), relation.c.valid_to.is_not(None))).all()
-    return rows
+    .select_from(relation.outerjoin(source, source.c.id == relation.c.source_id))
+    .where(relation.c.type.in_(bindparam("types", expanding=True)), relation.c.from_ci_id.in_(bindparam("cis", expanding=True)))
+    .where(relation.c.to_ci_id.is_not(None))
+    .order_by(relation.c.id)
+)
+# Built once: building them costs more than running them.
+_IN_FORCE, _ENDED_ONES = _FROM_CIS.where(relation.c.valid_to.is_(None)), _FROM_CIS.where(relation.c.valid_to.is_not(None))
 
 
 def _edge(edit: Edit, row: Any) -> Edge:

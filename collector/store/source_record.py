@@ -18,6 +18,7 @@ _COLUMNS = (
 _SELECT = select(*(source_record.c[name] for name in _COLUMNS))
 # Built once: a report asks for the refs of its states each time, and building a statement costs more than running it.
 _BY_REF_ALL = _SELECT.where(source_record.c.source_id == bindparam("source"), source_record.c.ref.in_(bindparam("refs", expanding=True)))
+_BY_ID = _SELECT.where(source_record.c.id.in_(bindparam("ids", expanding=True)))
 _BY_REF = _BY_REF_ALL.where(source_record.c.closed_at.is_(None))
 
 
@@ -65,7 +66,7 @@ def load_refs(connection: Connection, source_id: int, refs: Iterable[str], *, wi
 
 def load_records(connection: Connection, ids: Iterable[int]) -> list[StoredRecord]:
     """Records by id."""
-    return [each for part in parts(sorted(set(ids))) for each in _records(connection, _SELECT.where(source_record.c.id.in_(part)))]
+    return [StoredRecord(*row) for part in parts(sorted(set(ids))) for row in connection.execute(_BY_ID, {"ids": part})]
 
 
 def load_waiting(connection: Connection, source_id: int, owner_refs: Iterable[str]) -> list[StoredRecord]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import insert, or_, select
+from sqlalchemy import bindparam, insert, or_, select
 
 from collector.reconcile.compare import Subject, compare, value_token
 from collector.reconcile.difference import DifferenceChange, DifferenceSeed, StoredDifference, TrailEntry
@@ -214,14 +214,19 @@ def _risk(edit: Edit, seed: DifferenceSeed) -> int:
     return min(3, seed.risk + 1)
 
 
+_is_recent = (difference.c.state == "self_resolved") & (difference.c.closed_at >= bindparam("since"))
+_UNDECIDED = select(difference).where(
+    difference.c.ci_id.in_(bindparam("cis", expanding=True)), or_(difference.c.state.in_(sorted(ACTIVE_STATES)), _is_recent)
+)
+
+
 def load_differences(edit: Edit, ci_ids: Collection[str]) -> list[StoredDifference]:
     """Those of these CIs that are not decided, and those that closed by themselves a moment ago."""
     since = edit.now - edit.context.settings.reopen_within_seconds * 1000
-    is_recent = (difference.c.state == "self_resolved") & (difference.c.closed_at >= since)
     found: list[StoredDifference] = []
     for part in parts(sorted(ci_ids)):
-        query = select(difference).where(difference.c.ci_id.in_(part), or_(difference.c.state.in_(sorted(ACTIVE_STATES)), is_recent))
-        found += [_to_stored(dict(row._mapping)) for row in edit.connection.execute(query)]  # noqa: SLF001 -- the documented way to name a row's columns
+        rows = edit.connection.execute(_UNDECIDED, {"cis": part, "since": since})
+        found += [_to_stored(dict(row._mapping)) for row in rows]  # noqa: SLF001 -- the documented way to name a row's columns
     return found
 
 

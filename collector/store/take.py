@@ -22,6 +22,7 @@ from collector.store.review_case import open_case_once
 from collector.store.schema import ci, source_record
 from collector.store.section_state import HOUR_MS, Meaning, StoredSection, confirm_states, is_as_before, judge_word, load_states, save_states
 from collector.store.source_record import load_sections
+from collector.store.standing import Standing, load_standing
 from muster.wire.report import ReceivedSection
 
 
@@ -53,8 +54,9 @@ def take_sections(edit: Edit, delivery: Delivery) -> set[str]:
 def _take_content(edit: Edit, delivery: Delivery, changed: Collection[str], counting: Collection[str]) -> Inventory:
     if not changed and not counting:
         return Inventory()
-    taken = read_items(edit.connection, edit.context, delivery, changed)
-    work = load_inventory(edit, delivery, [*changed, *counting], taken)
+    standing = Standing() if delivery.source.is_new or not changed else load_standing(edit, delivery.source.id, changed)
+    taken = read_items(edit.connection, edit.context, delivery, changed, standing)
+    work = load_inventory(edit, delivery, [*changed, *counting], taken, standing)
     dependents = [each for each in taken if each.item.owner is not None]
     take_independents(edit, delivery, work, [each for each in taken if each.item.owner is None])
     newborn = choose_newborn(edit, delivery, work, dependents)
@@ -98,7 +100,7 @@ def _find_unlisted(edit: Edit, delivery: Delivery, work: Inventory, names: Colle
         listed = delivery.listed.get(name, set())
         standing = [each for each in work.records.values() if each.section == name and not each.is_absent]
         missing = {each.id for each in standing if each.ref not in listed}
-        if not is_mass_loss(len(missing), len(standing), len(listed), edit.context.settings):
+        if not is_mass_loss(len(missing), len(standing) + len(work.settled.get(name, ())), len(listed), edit.context.settings):
             found |= missing
     return found
 
