@@ -36,10 +36,11 @@ def types(output: OutputOption = Output.TABLE, url: UrlOption = None) -> None:
 
 
 @COMMANDS.command()
-def add(  # noqa: PLR0917 -- three arguments that are said in this order, and options
+def add(
     begins: FromArgument,
     kind: TypeArgument,
     ends: ToArgument,
+    *,
     qualifier: QualifierOption = "",
     reason: ReasonOption = "",
     output: OutputOption = Output.TABLE,
@@ -52,10 +53,11 @@ def add(  # noqa: PLR0917 -- three arguments that are said in this order, and op
 
 
 @COMMANDS.command()
-def remove(  # noqa: PLR0917 -- as above
+def remove(
     begins: FromArgument,
     kind: TypeArgument,
     ends: ToArgument,
+    *,
     qualifier: QualifierOption = "",
     reason: ReasonOption = "",
     output: OutputOption = Output.TABLE,
