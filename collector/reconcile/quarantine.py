@@ -16,6 +16,7 @@ from collector.reconcile.settings import Settings
 from collector.reconcile.veto import SEPARATED_BY_SOURCE
 from muster.model.identifier import UNIQUE_KINDS
 
+_ONE_VALUE = {"permanent_mac": "mac"}  # kinds that one fact has two of
 _Span = tuple[int, int, int]  # first and last instant, root of the cluster
 
 
@@ -111,17 +112,14 @@ def _may_be_one(clustering: Clustering, left: int, right: int) -> bool:
 
 
 def quarantine_cases(keys: Sequence[ClaimKey], nodes: Sequence[Node]) -> list[CaseSeed]:
-    """One case for each value that somebody here holds, with all of them."""
-    holders: Mapping[ClaimKey, list[int]] = {
-        key: [node.record.id for node in nodes if node.record is not None and any(claim.key == key for claim in node.claims)] for key in keys
-    }
-    return [
-        CaseSeed(
-            kind="quarantine",
-            key=f"quarantine|{kind}:{scope}:{value}",
-            record_ids=tuple(sorted(holders[kind, scope, value])),
-            evidence={"identifier": kind, "scope": scope, "value": value},
-        )
-        for kind, scope, value in keys
-        if holders[kind, scope, value]
-    ]
+    """One case for each value that somebody here holds, with all of them; a MAC address is one value, permanent or not."""
+    kinds: dict[ClaimKey, set[ClaimKey]] = {}
+    for kind, scope, value in keys:
+        kinds.setdefault((_ONE_VALUE.get(kind, kind), scope, value), set()).add((kind, scope, value))
+    found: list[CaseSeed] = []
+    for (kind, scope, value), held in kinds.items():
+        holders = {node.record.id for node in nodes if node.record is not None and any(claim.key in held for claim in node.claims)}
+        if holders:
+            key, evidence = f"quarantine|{kind}:{scope}:{value}", {"identifier": kind, "scope": scope, "value": value}
+            found.append(CaseSeed(kind="quarantine", key=key, record_ids=tuple(sorted(holders)), evidence=evidence))
+    return found
