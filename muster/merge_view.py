@@ -134,12 +134,22 @@ class Tombstone(Struct, frozen=True):
     decision_id: str
 
 
+class NearMiss(Struct, frozen=True):
+    """Another CI that only weak evidence points at: `rule`, and the identifiers that agree. A person may adopt it."""
+
+    ci: CiRef
+    rule: str
+    identifiers: list[str]
+    is_recorded: bool
+
+
 class MergeHistory(Struct, frozen=True):
     """Of one CI: its merges, newest first, what was made between a merge and its un-merge, and what it was before it was deleted."""
 
     merges: list[MergeView]
     made_later: list[MadeLater]
     tombstones: list[Tombstone]
+    near_misses: list[NearMiss] = []
 
 
 class ResultingCi(Struct, frozen=True):

@@ -15,6 +15,7 @@ from collector.store.content import decode
 from collector.store.edit import Context, Edit
 from collector.store.merge_family import pair_families
 from collector.store.merge_side import load_exact, load_sides, resolve
+from collector.store.near_miss import load_near_misses
 from collector.store.reading import Reading, load_refs
 from collector.store.recorded_side import load_family
 from collector.store.schema import (
@@ -247,4 +248,5 @@ def load_merge_history(reading: Reading, key: str) -> MergeHistory:
         tombstones=[
             Tombstone(each.ci_id, each.number, each.ci_class, each.name, each.created_at, each.deleted_at, each.decision_id) for each in stones
         ],
+        near_misses=load_near_misses(reading, row.id),
     )

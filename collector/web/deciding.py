@@ -9,6 +9,7 @@ from typing import Any, cast
 from aiohttp import web
 
 from collector.api.keys import CLOCK, PARTS, WRITER, actor_of
+from collector.store.case_decision import MemberChoice
 from collector.store.decision import (
     Choice,
     accept_differences,
@@ -84,24 +85,29 @@ async def decide(request: web.Request, wish: Wish) -> str:
             return reject_differences(connection, context, choice, actor=actor, now=now, reason=wish.reason)
         return ignore_differences(connection, context, choice, actor=actor, now=now, until=wish.ignore_until, reason=wish.reason)
 
-    return await _carry_out(request, work)
+    return await carry_out(request, work)
 
 
 async def undo(request: web.Request, decision_id: str) -> str:
     """Takes a decision back; the id of the undoing one. Raises NotFoundError, ConflictError."""
     context, actor, now = request.app[PARTS].context, actor_of(request), request.app[CLOCK].now_ms()
-    return await _carry_out(request, lambda connection: undo_decision(connection, context, decision_id, actor=actor, now=now))
+    return await carry_out(request, lambda connection: undo_decision(connection, context, decision_id, actor=actor, now=now))
 
 
-async def resolve(request: web.Request, case_id: str, action: str, reason: str) -> str:
+async def resolve(request: web.Request, case_id: str, action: str, reason: str, *, keep: str = "") -> str:
     """Decides a case; the decision's id. Raises NotFoundError, ConflictError, InputError for an action that its kind does not have."""
     context, actor, now = request.app[PARTS].context, actor_of(request), request.app[CLOCK].now_ms()
     word = cast(Any, action)  # checked where it is carried out
     reason = reason[:REASON_LENGTH]
-    return await _carry_out(request, lambda connection: resolve_case(connection, context, case_id, word, actor=actor, now=now, reason=reason))
+    choice = MemberChoice(keep or None)
+
+    def work(connection: Any) -> str:
+        return resolve_case(connection, context, case_id, word, actor=actor, now=now, reason=reason, choice=choice)
+
+    return await carry_out(request, work)
 
 
-async def _carry_out(request: web.Request, work: Callable[[Any], str]) -> str:
+async def carry_out(request: web.Request, work: Callable[[Any], str]) -> str:
     """Write, evaluate anew, and count anew what waits for a person."""
     done = await request.app[WRITER].run(work)
     request.app[PARTS].poke()

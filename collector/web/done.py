@@ -9,6 +9,11 @@ from collector.web.view.viewpoint import Viewpoint
 from collector.web.visit import Visit, load
 from muster.errors import ConflictError, NotFoundError
 
+# Refusals that say why by themselves: nothing has changed meanwhile.
+_FORBIDDEN = frozenset(
+    {"same-ci", "already-merged", "disposed", "class-family", "cannot-link", "part", "not-merged", "not-two", "nothing-left", "deleted", "not-a-side"}
+)
+
 
 async def load_done(request: web.Request, visit: Visit) -> DoneBar | None:
     """The bar of the decision that the address names; none where there is no such decision."""
@@ -23,6 +28,8 @@ async def load_done(request: web.Request, visit: Visit) -> DoneBar | None:
 
 def explain_refusal(error: Exception, viewpoint: Viewpoint) -> str:
     """Why a decision was not carried out."""
+    if isinstance(error, ConflictError) and error.code in _FORBIDDEN:
+        return viewpoint.say("Not done: %(why)s", why=str(error))
     if isinstance(error, ConflictError):
         return viewpoint.say("Not done: it has changed meanwhile. Here is how it stands now.")
     return viewpoint.say("Not done: %(why)s", why=getattr(error, "message", str(error)))

@@ -7,7 +7,7 @@ from tests.cli.conftest import Office
 
 def numbers(office: Office, *names: str) -> list[str]:
     office.report(*names)
-    return [str(office.read("ci", "list", f"name:{name}")["items"][0]["number"]) for name in names]
+    return [str(office.read("ci", "list", f"name:{name}")[0]["number"]) for name in names]
 
 
 def test_a_merge_is_previewed_done_and_taken_back(office: Office) -> None:
@@ -34,9 +34,9 @@ def test_a_choice_that_is_none_is_told_with_how_to_write_one(office: Office) -> 
 def test_a_deleted_ci_is_gone_and_comes_back_by_undo(office: Office) -> None:
     (number,) = numbers(office, "cli-gone")
     made = office.read("ci", "delete", number, "--reason", "sold it")
-    assert office.read("ci", "list", "name:cli-gone")["items"] == []
+    assert office.read("ci", "list", "name:cli-gone") == []
     assert office.run("difference", "undo", made["id"]).code == 0
-    assert len(office.read("ci", "list", "name:cli-gone")["items"]) == 1
+    assert len(office.read("ci", "list", "name:cli-gone")) == 1
 
 
 def test_an_unknown_case_is_told(office: Office) -> None:

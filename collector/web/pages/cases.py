@@ -1,4 +1,4 @@
-"""Cases: questions of identity and mass loss that the rules leave to a person."""
+"""Cases: questions of identity and mass loss that the rules leave to a person; each on a page of its own with both sides beside each other."""
 
 from __future__ import annotations
 
@@ -13,18 +13,16 @@ from collector.web.page import PageModule, Route
 from collector.web.rendering import respond, with_query
 from collector.web.table_export import FORMATS, ROW_LIMIT, send_table
 from collector.web.view.case import to_case
+from collector.web.view.comparison import compare_members, to_comparison
 from collector.web.view.wording import N_
 from collector.web.visit import load, load_all, visit_of
 from muster.errors import ConflictError, InputError, NotFoundError
+from muster.merge_view import CaseDetail
 
 STATES = {"open": N_("open"), "resolved": N_("resolved")}
 
 
 async def show(request: web.Request) -> web.StreamResponse:
-    return await _render(request, fault="", status=200)
-
-
-async def _render(request: web.Request, *, fault: str, status: int) -> web.StreamResponse:
     visit = visit_of(request)
     state = request.query.get("state", "open")
     states = (state if state in STATES else "open",)
@@ -39,8 +37,6 @@ async def _render(request: web.Request, *, fault: str, status: int) -> web.Strea
         request,
         "cases.html",
         visit=visit,
-        status=status,
-        fault=fault,
         cases=[to_case(each, catalogue, visit.viewpoint) for each in page.items],
         total=page.total,
         next_cursor=page.next_cursor,
@@ -53,18 +49,47 @@ async def _render(request: web.Request, *, fault: str, status: int) -> web.Strea
     )
 
 
+async def show_one(request: web.Request) -> web.StreamResponse:
+    return await _render_one(request, request.match_info["id"])
+
+
+async def _render_one(request: web.Request, case_id: str, *, fault: str = "", status: int = 200) -> web.StreamResponse:
+    visit, catalogue = visit_of(request), request.app[CATALOGUE]
+    case: CaseDetail = await load(request, "case_detail", case_id)
+    comparison = (
+        compare_members(case.members, case.identifiers, catalogue, visit.viewpoint)
+        if case.preview is None
+        else to_comparison(case.preview, catalogue, visit.viewpoint)
+    )
+    return await respond(
+        request,
+        "case.html",
+        visit=visit,
+        status=status,
+        fault=fault,
+        case=to_case(case, catalogue, visit.viewpoint),
+        comparison=comparison,
+        may_decide=visit.may("configuration_manager"),
+    )
+
+
 async def take_decision(request: web.Request) -> web.StreamResponse:
     """Decides one case and leads back to the list."""
     form = await request.post()
+    case_id, action = str(form.get("case", "")), str(form.get("action", ""))
     try:
-        decision_id = await resolve(request, str(form.get("case", "")), str(form.get("action", "")), str(form.get("reason", "")).strip())
+        decision_id = await resolve(request, case_id, action, str(form.get("reason", "")).strip(), keep=str(form.get("keep", "")))
     except (ConflictError, InputError, NotFoundError) as error:
-        return await _render(request, fault=explain_refusal(error, visit_of(request).viewpoint), status=409)
+        return await _render_one(request, case_id, fault=explain_refusal(error, visit_of(request).viewpoint), status=409)
     return web.Response(status=303, headers={"Location": f"/cases?done={decision_id}"})
 
 
 PAGE = PageModule(
     "cases",
-    "Questions of identity that wait for a person",
-    (Route("GET", "/cases", show), Route("POST", "/cases/decide", take_decision, "configuration_manager")),
+    "Questions of identity, hardware and mass loss that wait for a person",
+    (
+        Route("GET", "/cases", show),
+        Route("GET", "/cases/{id}", show_one),
+        Route("POST", "/cases/decide", take_decision, "configuration_manager"),
+    ),
 )

@@ -7,12 +7,14 @@ from typing import Any
 
 from msgspec import Struct
 
+from collector.reconcile.case import ACTIONS
 from collector.web.view.explanation import say_veto
 from collector.web.view.label import CiLink, to_link
 from collector.web.view.moment import Moment, say_exact, to_moment
 from collector.web.view.value import say_plain
 from collector.web.view.viewpoint import Viewpoint
 from collector.web.view.wording import CASE_KINDS, CASE_QUESTIONS, IDENTIFIER_WORDS, N_, SECTIONS, word
+from muster.merge_view import CaseDetail
 from muster.model.ci_class import ClassCatalogue
 from muster.ports import CaseView
 
@@ -33,13 +35,17 @@ _EVIDENCE_WORDS = {
     "lifecycle_since_at": N_("lifecycle since"),
     "seen_at": N_("seen"),
 }
-# What may be decided on a kind of case, the usual answer first.
-_IDENTITY = {"same": N_("They are one"), "different": N_("They are different"), "dismiss": N_("It is nothing")}
-_CONFIRM = {"confirm": N_("It is so"), "dismiss": N_("It is nothing")}
-_ACTIONS_OF = {
-    **dict.fromkeys(("ambiguity", "clone", "duplicate", "contradiction"), _IDENTITY),
-    "mass_loss": {"release": N_("They are really gone"), "dismiss": N_("It is nothing")},
+# What each answer is called, and what comes of it; which answers a kind has, `collector/reconcile/case.py` says.
+_ACTIONS = {
+    "same": (N_("They are one"), N_("merges them; the other addresses lead to the one that stays")),
+    "different": (N_("They are different"), N_("no rule links them any more")),
+    "replace": (N_("Same role, new hardware"), N_("name, place, owner, tags and recorded relations go to the new hardware")),
+    "revive": (N_("It is back in use"), N_("its lifecycle is live again")),
+    "release": (N_("Let it through"), N_("a loss is real; a shared value may identify again")),
+    "confirm": (N_("It is so"), N_("nothing else changes")),
+    "dismiss": (N_("It is nothing"), N_("nothing changes, and it is not asked again")),
 }
+_STATES = {"open": N_("open"), "resolved": N_("resolved"), "dismissed": N_("dismissed")}
 
 
 class CaseRow(Struct, frozen=True):
@@ -52,11 +58,12 @@ class CaseRow(Struct, frozen=True):
     facts: list[tuple[str, str]]
     opened: Moment
     is_open: bool
-    actions: list[tuple[str, str]]
+    choices: list[tuple[str, str, str]]  # action, its words, what comes of it
+    state_text: str = ""
 
 
-def to_case(case: CaseView, catalogue: ClassCatalogue, viewpoint: Viewpoint) -> CaseRow:
-    """One case; at most 20 members and 12 pieces of evidence are shown."""
+def to_case(case: CaseView | CaseDetail, catalogue: ClassCatalogue, viewpoint: Viewpoint) -> CaseRow:
+    """One case; at most 20 members and 16 pieces of evidence are shown."""
     return CaseRow(
         id=case.id,
         kind=word(CASE_KINDS, case.kind, viewpoint),
@@ -65,7 +72,8 @@ def to_case(case: CaseView, catalogue: ClassCatalogue, viewpoint: Viewpoint) -> 
         facts=list(_evidence(case.evidence, viewpoint))[:EVIDENCE_SHOWN],
         opened=to_moment(case.opened_at, viewpoint),
         is_open=case.state == "open",
-        actions=[(action, viewpoint.say(text)) for action, text in _ACTIONS_OF.get(case.kind, _CONFIRM).items()],
+        choices=[(action, viewpoint.say(_ACTIONS[action][0]), viewpoint.say(_ACTIONS[action][1])) for action in ACTIONS[case.kind]],
+        state_text=word(_STATES, case.state, viewpoint),
     )
 
 
