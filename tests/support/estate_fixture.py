@@ -23,11 +23,13 @@ from collector.services.availability import compute
 from collector.services.catalogue import check_document
 from collector.services.holiday import closed_dates
 from collector.store import account, outbox, session
+from collector.store.baseline import BaselineWish, save_baseline
 from collector.store.engine import Database
 from collector.store.health_day import save_day
 from collector.store.incident import acknowledge_incident
 from collector.store.ingest import Context, Envelope, receive_report
 from collector.store.reader import Reader
+from collector.store.scope import Scope
 from collector.store.service import apply_services
 from collector.store.source import Grant
 from collector.store.verification import Plan, plan_verification, sign_off, start_verification
@@ -228,6 +230,7 @@ def fill_estate(database: Database, *, stranger: str = HOSTILE) -> Filled:
     asyncio.run(_evaluate(filled))
     _add_people(filled)
     _add_verifications(filled)
+    _add_baselines(filled)
     return filled
 
 
@@ -487,6 +490,16 @@ def _answer(connection: Any, now: int) -> None:
             outbox.settle_dead(connection, claim, "410 Gone: this endpoint was removed")
         else:
             outbox.settle_retry(connection, claim, NOW + 2 * MINUTE, "503 Service Unavailable", is_counted=True)
+
+
+def _add_baselines(filled: Filled) -> None:
+    """Of the servers as they were when they went on record, and as they are now."""
+    reader = Reader(filled.database, filled.context.catalogue, clock=filled.clock)
+    for name, at in (("first-inventory", BEGIN + DAY), ("release-7", None)):
+        wish = BaselineWish(name, Scope("class:server", with_contents=True), "before the change board met", "kim", at)
+        content = reader.read_content(wish)
+        with filled.database.begin() as connection:
+            save_baseline(connection, filled.context, wish, content, actor="person:kim", now=NOW)
 
 
 def _add_verifications(filled: Filled) -> None:

@@ -17,10 +17,14 @@ PATHS = (
     "/", "/review", "/review?state=accepted", "/cases", "/cis", "/cis?q=class%3Aserver&sort=-seen", "/cis?q=%28", "/cis/{web}",
     "/cis/{web}/relations",
     "/cis/{web}/contents", "/cis/{switch}/contents?class=interface", "/cis/{web}/metrics", "/cis/{web}/availability", "/cis/{web}/incidents",
-    "/cis/{web}/history", "/cis/{web}/history?at=2026-02-01T10:00", "/cis/{web}/why", "/cis/{hostile}", "/services", "/services/shop", "/incidents",
+    "/cis/{web}/history", "/cis/{web}/history?at=2026-02-01T10:00", "/cis/{web}/history?slide=1767225600000&known=2026-03-01T10:00",
+    "/cis/{web}/history?from=2026-01-01T00:00", "/past", "/past?of=differences&at=2026-03-01T10:00", "/past?q=%28",
+    "/baselines", "/baselines/release-7?check=1", "/baselines/first-inventory?against=now",
+    "/cis/{web}/why", "/cis/{hostile}", "/services", "/services/shop", "/incidents",
     "/health", "/health?class=server&owner=kim", "/health/coverage", "/health/orphans", "/health/unreviewed", "/verifications", "/verifications/1",
     "/verifications/2", "/findings", "/findings?state=closed", "/audit", "/audit?verify=1", "/audit?verify=1&expect=xyz",
-    "/incidents?state=all", "/incidents/{incident}", "/sources", "/sources/{source}", "/record", "/pins", "/classes", "/keys", "/preferences", "/no-such-page",
+    "/incidents?state=all", "/incidents/{incident}", "/sources", "/sources/{source}", "/record",
+    "/pins", "/classes", "/keys", "/preferences", "/no-such-page",
 )  # fmt: skip
 SIZES = ((390, 844), (820, 1180), (1920, 1080))
 # Words that stand in Chinese pages as they are: names of things, units, and what people type.
@@ -59,7 +63,7 @@ def test_page_is_whole_in_each_language_and_theme(
 ) -> None:
     watched = read(language, theme)
     status = watched.open(fill(path, pages))
-    expected = 404 if path == "/no-such-page" else 422 if path == "/cis?q=%28" else 200
+    expected = 404 if path == "/no-such-page" else 422 if path.endswith("q=%28") else 200
     assert status == expected
     assert watched.violations() == []
     assert watched.foreign == []

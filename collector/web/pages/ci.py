@@ -1,4 +1,4 @@
-"""A configuration item: facts, relations, contents, metrics, availability, incidents, history, and why each source's record is it."""
+"""A configuration item: facts, relations, contents, metrics, availability, incidents, and why each source's record is it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ from aiohttp import web
 from collector.api.keys import CATALOGUE
 from collector.web.ci_frame import CiFrame, load_frame
 from collector.web.page import PageModule, Route
-from collector.web.rendering import respond, with_query
+from collector.web.rendering import respond
 from collector.web.table_export import FORMATS, ROW_LIMIT, send_table
-from collector.web.view.as_at import list_instants, parse_local, to_as_at
 from collector.web.view.ci import to_all_identifiers, to_checks, to_facts, to_why
 from collector.web.view.content import to_contents
-from collector.web.view.history import to_changes
 from collector.web.view.incident import to_row
 from collector.web.view.pin import to_holdable
 from collector.web.view.relation import to_relations
 from collector.web.view.review import to_difference_row
-from collector.web.view.wording import LAYERS
 from collector.web.visit import load, load_all
 from muster.errors import NotFoundError
 
@@ -36,9 +33,7 @@ async def show_facts(request: web.Request) -> web.Response:
     facts = to_facts(frame.detail, catalogue, viewpoint)
     holdable = to_holdable(frame.detail.summary.ci_class, catalogue, viewpoint)
     may_decide = frame.visit.may("configuration_manager")
-    return await _respond(
-        request, frame, "ci_facts.html", facts=facts, differences=rows, groups=groups, holdable=holdable, may_decide=may_decide
-    )
+    return await _respond(request, frame, "ci_facts.html", facts=facts, differences=rows, groups=groups, holdable=holdable, may_decide=may_decide)
 
 
 async def show_relations(request: web.Request) -> web.Response:
@@ -81,39 +76,6 @@ async def show_incidents(request: web.Request) -> web.Response:
     return await _respond(request, frame, "ci_incidents.html", incidents=rows)
 
 
-async def show_history(request: web.Request) -> web.Response:
-    """Changes newest first; with `at` also the CI as it was then, by what was known at `known`, beside how it is now."""
-    frame = await load_frame(request, "history")
-    catalogue, viewpoint, key = request.app[CATALOGUE], frame.visit.viewpoint, request.match_info["key"]
-    layer = request.query.get("layer")
-    layer = layer if layer in LAYERS else None
-    with_contents = request.query.get("contents") == "1"
-    found = await load(request, "ci_history", key, layer=layer, with_contents=with_contents, cursor=request.query.get("cursor"), limit=ROWS_SHOWN)
-    at, known = parse_local(request.query.get("at"), viewpoint), parse_local(request.query.get("known"), viewpoint)
-    as_at = None
-    if at is not None or known is not None:
-        moment = viewpoint.now if at is None else at
-        then = await load(request, "ci_as_at", key, moment, known)
-        today = await load(request, "ci_as_at", key, viewpoint.now)
-        as_at = to_as_at(then, today, catalogue, viewpoint)
-    layers = [(with_query(frame.visit, layer=None, cursor=None), viewpoint.say("all"), layer is None)]
-    layers += [(with_query(frame.visit, layer=name, cursor=None), viewpoint.say(text), layer == name) for name, text in LAYERS.items()]
-    return await _respond(
-        request,
-        frame,
-        "ci_history.html",
-        changes=to_changes(found.items, catalogue, viewpoint, frame.ref),
-        total=found.total,
-        next_cursor=found.next_cursor,
-        layers=layers,
-        with_contents=with_contents,
-        as_at=as_at,
-        at=request.query.get("at", ""),
-        known=request.query.get("known", ""),
-        instants=list_instants(found.items, viewpoint),
-    )
-
-
 async def show_why(request: web.Request) -> web.Response:
     frame = await load_frame(request, "why")
     identifiers = to_all_identifiers(frame.detail, request.app[CATALOGUE], frame.visit.viewpoint)
@@ -134,14 +96,13 @@ async def redirect_short(request: web.Request) -> web.Response:
 
 PAGE = PageModule(
     "ci",
-    "A configuration item with facts, relations, contents, availability, incidents, history and reasons",
+    "A configuration item with facts, relations, contents, availability, incidents and reasons",
     (
         Route("GET", "/cis/{key}", show_facts),
         Route("GET", "/cis/{key}/relations", show_relations),
         Route("GET", "/cis/{key}/contents", show_contents),
         Route("GET", "/cis/{key}/availability", show_availability),
         Route("GET", "/cis/{key}/incidents", show_incidents),
-        Route("GET", "/cis/{key}/history", show_history),
         Route("GET", "/cis/{key}/why", show_why),
         Route("GET", "/ci/{key}", redirect_short),
     ),

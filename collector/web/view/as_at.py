@@ -7,15 +7,17 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from collector.web.view.label import attribute_label, find_attribute
+from collector.web.view.label import CiLink, attribute_label, class_label, find_attribute, to_link
 from collector.web.view.moment import Moment, to_moment
+from collector.web.view.relation import RelationRow, to_relations
 from collector.web.view.value import Value, to_value
 from collector.web.view.viewpoint import Viewpoint
-from collector.web.view.wording import LIFECYCLES, PRESENCES, word
+from collector.web.view.wording import IDENTIFIER_WORDS, LIFECYCLES, PRESENCES, word
 from muster.model.ci_class import ClassCatalogue
 from muster.ports import CiAsAt, HistoryEntry
 
 INSTANTS_SHOWN = 12
+MARKS_SHOWN = 60
 
 
 class AsAtRow(Struct, frozen=True):
@@ -37,6 +39,27 @@ class AsAt(Struct, frozen=True):
     presence: str
     lifecycle: str
     rows: list[AsAtRow]
+    name: str
+    class_label: str
+    is_recorded: bool
+    asked_for: CiLink | None  # where it was believed to be another CI
+    owner: CiLink | None
+    contents: list[tuple[str, int]]
+    identifiers: list[tuple[str, str]]
+    relations: list[RelationRow]
+
+
+class Slide(Struct, frozen=True):
+    """The slider over a CI's life, in milliseconds; `earlier` and `later`: the changes before and after where it stands."""
+
+    first: int
+    last: int
+    step: int
+    value: int
+    marks: list[int]
+    earlier: int | None
+    later: int | None
+    text: str
 
 
 class Instant(Struct, frozen=True):
@@ -73,6 +96,33 @@ def to_as_at(then: CiAsAt, today: CiAsAt, catalogue: ClassCatalogue, viewpoint: 
         presence=word(PRESENCES, then.presence, viewpoint),
         lifecycle=word(LIFECYCLES, then.lifecycle, viewpoint),
         rows=sorted(rows, key=lambda row: (not row.is_changed, row.label)),
+        name=then.ci.name,
+        class_label=class_label(class_name, catalogue, viewpoint),
+        is_recorded=then.is_recorded,
+        asked_for=None if then.asked_for is None else to_link(then.asked_for, catalogue, viewpoint),
+        owner=None if then.owner is None else to_link(then.owner, catalogue, viewpoint),
+        contents=[(class_label(name, catalogue, viewpoint), count) for name, count in then.contents.items()],
+        identifiers=[(word(IDENTIFIER_WORDS, each.kind, viewpoint), each.raw) for each in then.identifiers],
+        relations=to_relations(then.relations, catalogue, viewpoint),
+    )
+
+
+def to_slide(entries: Sequence[HistoryEntry], created_at: int, at: int | None, viewpoint: Viewpoint) -> Slide:
+    """From when the CI became known until now, in steps of a second, a minute or an hour."""
+    told = sorted({entry.valid_from for entry in entries if entry.valid_from <= viewpoint.now})
+    first = min([created_at, *told])
+    span = max(viewpoint.now - first, 1_000)
+    step = 1_000 if span < 7_200_000 else 60_000 if span < 90 * 86_400_000 else 3_600_000
+    value = viewpoint.now if at is None else max(first, at)
+    return Slide(
+        first=first,
+        last=viewpoint.now,
+        step=step,
+        value=value,
+        marks=told[-MARKS_SHOWN:],
+        earlier=max((each for each in told if each < value), default=None),
+        later=min((each for each in told if each > value), default=None),
+        text=to_moment(value, viewpoint).exact,
     )
 
 

@@ -159,6 +159,7 @@ LAYERS = {
 # What changed of an identity, by the attribute that its history names.
 IDENTITY_CHANGES = {
     "": N_("became known"),
+    "begin": N_("was there earlier than known"),
     "class": N_("class refined"),
     "link": N_("record linked"),
     "redirect_to": N_("merged into another"),
@@ -186,6 +187,8 @@ DECISIONS = {
     "merge": N_("merged"),
     "unmerge": N_("separated"),
     "resolve": N_("resolved"),
+    "link": N_("linked to a change"),
+    "relate": N_("relation recorded"),
 }
 VERDICTS = {"met": N_("target met"), "breached": N_("target missed"), "undetermined": N_("undetermined")}
 RELATIONS = {
