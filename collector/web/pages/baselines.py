@@ -17,7 +17,7 @@ from collector.web.rendering import respond
 from collector.web.table_export import FORMATS, ROW_LIMIT, send_table
 from collector.web.view.as_at import parse_local
 from collector.web.view.baseline import baseline_path, to_baseline_cis, to_baselines
-from collector.web.view.comparison import to_comparisons
+from collector.web.view.became import to_comparisons
 from collector.web.visit import load, load_all, visit_of
 from muster.errors import ConflictError, InputError
 

@@ -9,7 +9,7 @@ from collector.web.ci_frame import CiFrame, load_frame
 from collector.web.page import PageModule, Route
 from collector.web.rendering import respond, with_query
 from collector.web.view.as_at import AsAt, list_instants, parse_local, to_as_at, to_slide
-from collector.web.view.comparison import ComparisonRow, to_comparisons
+from collector.web.view.became import ComparisonRow, to_comparisons
 from collector.web.view.history import to_changes
 from collector.web.view.wording import LAYERS
 from collector.web.visit import load

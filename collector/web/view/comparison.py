@@ -1,91 +1,147 @@
-"""What became of configuration items between two moments, as rows for reading."""
+"""CIs side by side: what identifies them, what hangs on them, what each has on record, and what a merge would make of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from collector.web.view.label import CiLink, attribute_label, find_attribute, to_link
-from collector.web.view.value import Value, to_value
+from collector.web.view.label import CiLink, find_attribute, to_link
+from collector.web.view.moment import say_exact
+from collector.web.view.value import to_value
 from collector.web.view.viewpoint import Viewpoint
-from collector.web.view.wording import LAYERS, LIFECYCLES, N_, relation_word, word
+from collector.web.view.wording import IDENTIFIER_WORDS, LIFECYCLES, N_, PRESENCES, word
+from muster.merge_view import Evidence, MergedValue, MergePreview, MergeSide
 from muster.model.ci_class import ClassCatalogue
-from muster.ports import CiComparison, RelationChange, ValueChange
+from muster.ports import CiRef
 
-CHANGES = {
-    "added": N_("added"),
-    "removed": N_("removed"),
-    "changed": N_("changed"),
-    "unchanged": N_("unchanged"),
+_MARKS = {
+    "agrees": ("●", N_("agrees: speaks for one thing")),
+    "differs": ("▲", N_("differs: speaks for several")),
+    "alone": ("◌", N_("only one has it")),
+    "conflict": ("▲", N_("on record differently: choose")),
+    "same": ("●", N_("the same")),
 }
-_IDENTITY = {
-    "class": N_("Class"),
-    "name": N_("Name"),
-    "lifecycle": N_("Lifecycle"),
-    "owner_id": N_("Part of"),
-    "zone": N_("Zone"),
-    "is_recorded": N_("On record"),
-    "recorded_class": N_("Class on record"),
-}
+_COUNTS = (
+    ("relations", N_("Relations")),
+    ("parts", N_("Parts")),
+    ("pins", N_("Held values")),
+    ("open_differences", N_("Open differences")),
+    ("incidents", N_("Incidents")),
+    ("series", N_("Metric series")),
+    ("state_changes", N_("State changes")),
+)
+VALUES_SHOWN = 8
 
 
-class ValueRow(Struct, frozen=True):
-    """One value at both moments."""
+class Column(Struct, frozen=True):
+    """One CI. `is_proposal`: which should stay."""
 
-    layer: str
+    id: str
+    number: int
+    link: CiLink
+    is_proposal: bool = False
+    is_survivor: bool = False
+
+
+class ComparedRow(Struct, frozen=True):
+    """One line over all columns. `mark`: agrees, differs, alone, conflict, same or empty; `choice`: the form's name for the column that holds."""
+
     label: str
-    old: Value
-    new: Value
+    cells: list[list[str]]
+    mark: str = ""
+    shape: str = ""
+    told: str = ""
+    choice: str = ""
 
 
-class RelationRow(Struct, frozen=True):
-    """A relation that came or went."""
+class Comparison(Struct, frozen=True):
+    """Columns, and groups of rows under a heading."""
 
-    is_new: bool
-    text: str
-    other: CiLink | None
-    qualifier: str
-
-
-class ComparisonRow(Struct, frozen=True):
-    """One CI. `key`: added, removed, changed or unchanged."""
-
-    ci: CiLink
-    key: str
-    text: str
-    values: list[ValueRow]
-    relations: list[RelationRow]
+    columns: list[Column]
+    groups: list[tuple[str, list[ComparedRow]]]
+    refusals: list[str] = []
+    parts_joined: int = 0
+    parts_moved: int = 0
 
 
-def to_comparisons(found: Sequence[CiComparison], catalogue: ClassCatalogue, viewpoint: Viewpoint) -> list[ComparisonRow]:
-    """In the order given."""
-    return [
-        ComparisonRow(
-            ci=to_link(each.ci, catalogue, viewpoint),
-            key=each.change,
-            text=word(CHANGES, each.change, viewpoint),
-            values=[_value(value, each.ci.ci_class, catalogue, viewpoint) for value in each.values],
-            relations=[_relation(relation, catalogue, viewpoint) for relation in each.relations],
+def compare_members(members: Sequence[CiRef], evidence: Sequence[Evidence], catalogue: ClassCatalogue, viewpoint: Viewpoint) -> Comparison:
+    """Only what identifies them: for cases in which nothing is merged."""
+    columns = [Column(each.id, each.number, to_link(each, catalogue, viewpoint)) for each in members if _is_compared(each, evidence)]
+    return Comparison(columns, [(viewpoint.say("Identifiers"), _evidence_rows(evidence, columns, viewpoint))])
+
+
+def _is_compared(ci: CiRef, evidence: Sequence[Evidence]) -> bool:
+    return any(ci.id == ci_id for each in evidence for ci_id, _ in each.values)
+
+
+def to_comparison(preview: MergePreview, catalogue: ClassCatalogue, viewpoint: Viewpoint) -> Comparison:
+    """All that a person should see before a merge."""
+    columns = [
+        Column(
+            side.ci.id, side.ci.number, to_link(side.ci, catalogue, viewpoint), side.ci.id == preview.proposal.id, side.ci.id == preview.survivor.id
         )
-        for each in found
+        for side in preview.sides
     ]
+    groups = [
+        (viewpoint.say("Identifiers"), _evidence_rows(preview.evidence, columns, viewpoint)),
+        (viewpoint.say("What hangs on it"), _side_rows(preview.sides, viewpoint)),
+        (viewpoint.say("On record"), _value_rows(preview.values, preview.survivor.ci_class, catalogue, viewpoint)),
+    ]
+    return Comparison(
+        columns,
+        [(title, rows) for title, rows in groups if rows],
+        [each.message for each in preview.refusals],
+        preview.parts_joined,
+        preview.parts_moved,
+    )
 
 
-def _value(change: ValueChange, class_name: str, catalogue: ClassCatalogue, viewpoint: Viewpoint) -> ValueRow:
-    if change.layer == "identity":
-        sides = [
-            word(LIFECYCLES, side, viewpoint) if change.attribute == "lifecycle" and side is not None else side for side in (change.old, change.new)
-        ]
-        old, new = (to_value(side, viewpoint) for side in sides)
-        return ValueRow(word(LAYERS, "identity", viewpoint), word(_IDENTITY, change.attribute, viewpoint), old, new)
-    if change.layer == "tag":
-        return ValueRow(viewpoint.say("Tag"), change.attribute, to_value(change.old, viewpoint), to_value(change.new, viewpoint))
-    attribute = find_attribute(class_name, change.attribute, catalogue)
-    old, new = (to_value(side, viewpoint, attribute=attribute) for side in (change.old, change.new))
-    return ValueRow(word(LAYERS, change.layer, viewpoint), attribute_label(class_name, change.attribute, catalogue, viewpoint), old, new)
+def _row(label: str, cells: Iterable[Iterable[str]], viewpoint: Viewpoint, *, mark: str = "", choice: str = "") -> ComparedRow:
+    shape, told = _MARKS.get(mark, ("", ""))
+    return ComparedRow(label, [list(each) for each in cells], mark, shape, viewpoint.say(told) if told else "", choice)
 
 
-def _relation(change: RelationChange, catalogue: ClassCatalogue, viewpoint: Viewpoint) -> RelationRow:
-    other = None if change.other is None else to_link(change.other, catalogue, viewpoint)
-    return RelationRow(change.change == "added", relation_word(change.direction, change.type, viewpoint), other, change.qualifier)
+def _evidence_rows(evidence: Sequence[Evidence], columns: Sequence[Column], viewpoint: Viewpoint) -> list[ComparedRow]:
+    found = []
+    for each in evidence:
+        values: Mapping[str, list[str]] = dict(each.values)
+        cells = [values.get(column.id, [])[:VALUES_SHOWN] for column in columns]
+        found.append(_row(word(IDENTIFIER_WORDS, each.kind, viewpoint), cells, viewpoint, mark=each.word))
+    return found
+
+
+def _side_rows(sides: Sequence[MergeSide], viewpoint: Viewpoint) -> list[ComparedRow]:
+    rows = [
+        _row(viewpoint.say("Lifecycle"), ([word(LIFECYCLES, side.lifecycle, viewpoint)] for side in sides), viewpoint),
+        _row(viewpoint.say("Presence"), ([word(PRESENCES, side.presence, viewpoint)] for side in sides), viewpoint),
+        _row(viewpoint.say("On record"), ([viewpoint.say("yes") if side.is_recorded else viewpoint.say("no")] for side in sides), viewpoint),
+        _row(viewpoint.say("Known since"), ([say_exact(side.created_at, viewpoint)] for side in sides), viewpoint),
+        _row(viewpoint.say("Seen"), ([say_exact(side.seen_at, viewpoint)] if side.seen_at is not None else [] for side in sides), viewpoint),
+        _row(viewpoint.say("Records"), (_short(side.records) for side in sides), viewpoint),
+        _row(viewpoint.say("Services"), (side.services for side in sides), viewpoint),
+    ]
+    for name, label in _COUNTS:
+        counts = [getattr(side, name) for side in sides]
+        if any(counts):
+            rows.append(_row(viewpoint.say(label), ([f"{count:,}"] for count in counts), viewpoint))
+    return [row for row in rows if any(row.cells)]
+
+
+def _short(records: Sequence[str]) -> list[str]:
+    """`agent/web01 host`: the instance is 32 random digits."""
+    found = []
+    for each in records[:VALUES_SHOWN]:
+        source, _, ref = each.partition(" ")
+        found.append(f"{'/'.join(source.split('/')[:2])} {ref}")
+    return found
+
+
+def _value_rows(values: Sequence[MergedValue], ci_class: str, catalogue: ClassCatalogue, viewpoint: Viewpoint) -> list[ComparedRow]:
+    found = []
+    for each in values:
+        attribute = find_attribute(ci_class, each.attribute, catalogue)
+        cells = [to_value(one.value, viewpoint, attribute=attribute).texts if one.has_value else [] for one in each.stated]
+        label = viewpoint.pick(each.label, each.attribute)
+        found.append(_row(label, cells, viewpoint, mark="conflict" if each.is_conflict else "", choice=each.attribute if each.is_conflict else ""))
+    return found
