@@ -13,7 +13,7 @@ from collector.web.page import PageModule, Route
 from collector.web.rendering import respond, with_query
 from collector.web.table_export import FORMATS, ROW_LIMIT, send_table
 from collector.web.view.case import to_case
-from collector.web.view.comparison import compare_members, to_comparison
+from collector.web.view.side_table import compare_members, to_comparison
 from collector.web.view.wording import N_
 from collector.web.visit import load, load_all, visit_of
 from muster.errors import ConflictError, InputError, NotFoundError

@@ -16,8 +16,8 @@ from collector.web.deciding import REASON_LENGTH, carry_out
 from collector.web.done import explain_refusal, load_done
 from collector.web.page import PageModule, Route
 from collector.web.rendering import respond
-from collector.web.view.comparison import to_comparison
 from collector.web.view.merge import to_later, to_merges, to_near, to_stones
+from collector.web.view.side_table import to_comparison
 from collector.web.visit import load, visit_of
 from muster.errors import ConflictError, InputError, NotFoundError
 
