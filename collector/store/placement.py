@@ -18,7 +18,7 @@ from collector.store.edit import NO_VALUE, Edit
 from collector.store.identifier import new_id
 from collector.store.link import redirect_cis
 from collector.store.past import keep_links
-from collector.store.schema import ci, portable_key, source_record
+from collector.store.schema import ci, portable_key, source, source_record
 from collector.store.source_record import StoredRecord, load_owned, load_records
 from collector.store.statement import insert_missing, parts, update_rows
 
@@ -78,7 +78,8 @@ def _place_level(edit: Edit, records: Sequence[StoredRecord], placed: Placed) ->
             made.append(found)
         else:
             found = level.cis[match.ci_id]
-            _meet(edit, found, owner, match, placed)
+            if match.moved_from is not None and _is_newest(edit, record, found):
+                _move(edit, found, owner, match.moved_from, placed)
         _hold(level, record, found)
         if record.ci_id != found.id:
             if record.ci_id is not None:
@@ -190,17 +191,33 @@ def _make(edit: Edit, record: StoredRecord, owner: StoredCi, keys: Sequence[Depe
     )
 
 
-def _meet(edit: Edit, found: StoredCi, owner: StoredCi, match: DependentMatch, placed: Placed) -> None:
-    """A known CI, which may have come here from another owner: one line on each of the three."""
-    if match.moved_from is None:
-        return
+def _is_newest(edit: Edit, record: StoredRecord, found: StoredCi) -> bool:
+    """Whether no other record of a part was observed after this one: the last to see it says where it is, whoever reports last."""
+    there = (source_record.c.ci_id == found.id) & source_record.c.closed_at.is_(None) & (source_record.c.misses == 0)
+    others = select(source_record.c.observed_at, source_record.c.ref, source.c.kind, source.c.name, source.c.instance)
+    others = others.join(source, source.c.id == source_record.c.source_id).where(
+        there, source_record.c.is_absent.is_(False), source_record.c.id != record.id
+    )
+    rows = edit.connection.execute(others).all()
+    if not rows:
+        return True
+    latest = max(row.observed_at for row in rows)
+    if latest != record.observed_at:
+        return record.observed_at > latest
+    own = edit.connection.execute(select(source.c.kind, source.c.name, source.c.instance).where(source.c.id == record.source_id)).one()
+    names = [(row.kind, row.name, row.instance, row.ref) for row in rows if row.observed_at == latest]
+    return (own.kind, own.name, own.instance, record.ref) < min(names)
+
+
+def _move(edit: Edit, found: StoredCi, owner: StoredCi, moved_from: str, placed: Placed) -> None:
+    """A known CI came here from another owner: one line on each of the three."""
     there = {"ci": found.id, "name": found.name}
-    edit.note(found.id, "identity", "owner", match.moved_from, owner.id)
-    edit.note(match.moved_from, "identity", "content", there, NO_VALUE)
+    edit.note(found.id, "identity", "owner", moved_from, owner.id)
+    edit.note(moved_from, "identity", "content", there, NO_VALUE)
     edit.note(owner.id, "identity", "content", NO_VALUE, there)
     found.owner_ci_id, found.zone = owner.id, owner.zone
     edit.connection.execute(update(ci).where(ci.c.id == found.id).values(owner_ci_id=owner.id, zone=owner.zone, changed_at=edit.now))
-    placed.touched |= {found.id, match.moved_from}
+    placed.touched |= {found.id, moved_from}
 
 
 def _save(edit: Edit, level: _Level, moved: Sequence[StoredRecord]) -> None:
@@ -214,7 +231,7 @@ def _save(edit: Edit, level: _Level, moved: Sequence[StoredRecord]) -> None:
         for key in level.keys[record.id]:
             if key.is_portable:
                 keys.append({"ci_class": record.ci_class, "key": key.text, "ci_id": record.ci_id or ""})
-            elif known is not None and known.local_key != key.text:
+            elif known is not None and known.local_key != key.text and known.owner_ci_id == level.owners[record.id].id:
                 renamed.append({"id": known.id, "local_key": key.text})
     insert_missing(edit.connection, portable_key, keys)
     update_rows(edit.connection, ci, renamed)

@@ -54,7 +54,7 @@ def store(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 def seen(told: list[Any]) -> list[Any]:
     """The store keeps the last known values of what is gone, and redirects a CI that lost its records; the engine in memory does neither."""
-    cis = [(names, ci_class, presence, values if presence != "absent" else []) for names, ci_class, presence, values in told[0] if names]
+    cis = [(*who, presence, values if presence != "absent" else []) for *who, presence, values in told[0] if who[0]]
     return [cis, *told[1:]]
 
 
