@@ -6,7 +6,7 @@ Rows are tuples of what the driver takes: ids as their 16 bytes, words as their 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Connection, LargeBinary, SmallInteger, Table, func, select
@@ -43,6 +43,15 @@ def update_tuples(connection: Connection, table: Table, names: tuple[str, ...], 
     connection.exec_driver_sql(_update_all_text(table, names, keys), tuple(list(values) for values in zip(*rows, strict=True)))
 
 
+def select_in(connection: Connection, selecting: str, values: Sequence[Any]) -> Sequence[Any]:
+    """Rows of `SELECT ... WHERE column` whose column is one of these values, as the driver gives them."""
+    if not values:
+        return []
+    if connection.dialect.name == "postgresql":
+        return connection.exec_driver_sql(f"{selecting} = ANY(%s)", (list(values),)).all()
+    return connection.exec_driver_sql(_in_text(selecting, len(values)), tuple(values)).all()
+
+
 def take_row_ids(connection: Connection, table: Table, count: int) -> int:
     """The first of a block of row numbers that nobody else gets: write transactions exclude each other."""
     if connection.dialect.name == "postgresql":
@@ -50,6 +59,11 @@ def take_row_ids(connection: Connection, table: Table, count: int) -> int:
         last = connection.exec_driver_sql(f"SELECT setval('{first}', nextval('{first}') + {count - 1:d})").scalar_one()
         return int(last) - count + 1
     return int(connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one()) + 1
+
+
+@lru_cache(maxsize=2_048)
+def _in_text(selecting: str, count: int) -> str:
+    return f"{selecting} IN ({', '.join('?' * count)})"
 
 
 @cache

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, Table, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, Table, bindparam, delete, func, insert, or_, select, tuple_, update
 
 from collector.reconcile.claim import recorded_claims
 from collector.reconcile.record import Claim, ClaimKey
@@ -14,12 +15,16 @@ from collector.store.edit import Edit
 from collector.store.schema import identity_claim, quarantined_value, recorded_claim, trusted_value
 from collector.store.statement import insert_or_replace, parts
 
+# Built once: for so small statements, building them costs more than running them.
+_OF_RECORDS = select(identity_claim).where(identity_claim.c.record_id.in_(bindparam("records", expanding=True)))
+_QUARANTINED = select(quarantined_value).where(quarantined_value.c.value.in_(bindparam("values", expanding=True)))
+
 
 def load_claims(connection: Connection, record_ids: Iterable[int]) -> dict[int, tuple[Claim, ...]]:
     """The claims of records, historic and junk ones too, in canonical order."""
     found: dict[int, list[Claim]] = {}
     for part in parts(sorted(set(record_ids))):
-        for row in connection.execute(select(identity_claim).where(identity_claim.c.record_id.in_(part))):
+        for row in connection.execute(_OF_RECORDS, {"records": part}):
             found.setdefault(row.record_id, []).append(_claim(row))
     return {record_id: tuple(sorted(claims, key=lambda each: each.key)) for record_id, claims in found.items()}
 
@@ -44,7 +49,7 @@ def find_quarantined(connection: Connection, claims: Iterable[Claim]) -> dict[Cl
     keys = {claim.key for claim in claims}
     found: dict[ClaimKey, int] = {}
     for part in parts(sorted({value for _, _, value in keys})):
-        rows = connection.execute(select(quarantined_value).where(quarantined_value.c.value.in_(part)))
+        rows = connection.execute(_QUARANTINED, {"values": part})
         found |= {(row.kind, row.scope, row.value): row.since_at for row in rows if (row.kind, row.scope, row.value) in keys}
     return found
 
@@ -110,15 +115,14 @@ def find_holders(connection: Connection, table: Table, keys: Iterable[tuple[str,
     wanted = sorted(set(keys))
     found: list[Any] = []
     for part in parts(wanted, 200):
-        by_kind: dict[str, list[str]] = {}
-        for kind, value in part:
-            by_kind.setdefault(kind, []).append(value)
-        matching = or_(*((table.c.kind == kind) & table.c.value.in_(values) for kind, values in by_kind.items()))
-        query: Select[Any] = select(table).where(matching).limit(limit)
-        if table is identity_claim:
-            query = query.where(identity_claim.c.state.in_(("active", "historic", "quarantined")))
-        found += connection.execute(query).all()
+        found += connection.execute(_holding(table, limit), {"pairs": part}).all()
     return found
+
+
+@cache
+def _holding(table: Table, limit: int) -> Select[Any]:
+    query: Select[Any] = select(table).where(tuple_(table.c.kind, table.c.value).in_(bindparam("pairs", expanding=True))).limit(limit)
+    return query.where(identity_claim.c.state.in_(("active", "historic", "quarantined"))) if table is identity_claim else query
 
 
 def load_recorded_claims(connection: Connection, ci_ids: Iterable[str]) -> dict[str, tuple[Claim, ...]]:

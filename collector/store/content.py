@@ -13,13 +13,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, bindparam, select, update
 
+from collector.store.bulk import select_in
 from collector.store.schema import content
 from collector.store.statement import insert_missing, parts
 
 HASH_BYTES = 16
-_HASHES = content.c.hash.in_(bindparam("hashes", expanding=True))
+_KNOWN = "SELECT hash, unused_since FROM content WHERE hash"
 # Built once: for so small a statement, building it costs more than running it.
-_KNOWN, _BODIES = select(content.c.hash, content.c.unused_since).where(_HASHES), select(content.c.hash, content.c.body).where(_HASHES)
+_BODIES = select(content.c.hash, content.c.body).where(content.c.hash.in_(bindparam("hashes", expanding=True)))
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decode = msgspec.msgpack.Decoder().decode
 
@@ -43,10 +44,10 @@ def save_contents(connection: Connection, bodies: Mapping[bytes, bytes]) -> None
     known: set[bytes] = set()
     unused: list[bytes] = []
     for part in parts(bodies):
-        for key, since in connection.execute(_KNOWN, {"hashes": part}):
-            known.add(bytes(key))
+        for key, since in select_in(connection, _KNOWN, part):
+            known.add(key)
             if since is not None:
-                unused.append(bytes(key))
+                unused.append(key)
     for part in parts(unused):  # what was about to be removed is in use again
         connection.execute(update(content).where(content.c.hash.in_(part)).values(unused_since=None))
     insert_missing(connection, content, [{"hash": key, "body": body} for key, body in bodies.items() if key not in known])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 
 from collector.reconcile.claim import vendor_of
 from collector.reconcile.record import Claim, ClaimKey, Constraint, KnownCi, Neighbourhood, RecordView
@@ -140,25 +140,37 @@ def _weak_values(edit: Edit, claims: Mapping[int, tuple[Claim, ...]]) -> set[tup
     return values | {(kind, name) for kind in NAME_KINDS for name in names}
 
 
+# Built once: for so small statements, building them costs more than running them.
+_SEEN = (
+    select(
+        *(source_record.c[name] for name in ("id", "source_id", "ref", "ci_class", "content_hash", "first_seen_at", "observed_at", "closed_at")),
+        *(source_record.c[name] for name in ("ci_id", "link_made_by", "is_absent", "missed_since")),
+        source.c.state,
+        section.c.confirmed_at,
+        section.c.interval_seconds,
+    )
+    .select_from(
+        source_record.join(source, source.c.id == source_record.c.source_id).outerjoin(
+            section, (section.c.source_id == source_record.c.source_id) & (section.c.name == source_record.c.section)
+        )
+    )
+    .where(source_record.c.id.in_(bindparam("records", expanding=True)))
+)
+_BOUND = select(identity_constraint).where(
+    or_(
+        *(
+            column.in_(bindparam("records", expanding=True))
+            for column in (identity_constraint.c.left_record_id, identity_constraint.c.right_record_id)
+        )
+    )
+)
+
+
 def load_views(edit: Edit, claims: Mapping[int, tuple[Claim, ...]]) -> dict[int, RecordView]:
     """Records as identification sees them, by id."""
     rows: list[Any] = []
     for part in parts(sorted(claims)):
-        joined = source_record.join(source, source.c.id == source_record.c.source_id).outerjoin(
-            section, (section.c.source_id == source_record.c.source_id) & (section.c.name == source_record.c.section)
-        )
-        columns = (
-            *(source_record.c[name] for name in ("id", "source_id", "ref", "ci_class", "content_hash", "first_seen_at", "observed_at")),
-            source_record.c.closed_at,
-            source_record.c.ci_id,
-            source_record.c.link_made_by,
-            source_record.c.is_absent,
-            source_record.c.missed_since,
-            source.c.state,
-            section.c.confirmed_at,
-            section.c.interval_seconds,
-        )
-        rows += edit.connection.execute(select(*columns).select_from(joined).where(source_record.c.id.in_(part))).all()
+        rows += edit.connection.execute(_SEEN, {"records": part}).all()
     load_contents(edit.connection, (bytes(row.content_hash) for row in rows), edit.contents)
     keys = load_source_keys(edit.connection, sorted({row.source_id for row in rows}))
     return {row.id: _view(edit, row, keys[row.source_id], claims.get(row.id, ())) for row in rows}
@@ -227,10 +239,8 @@ def load_known_cis(edit: Edit, ci_ids: Collection[str]) -> dict[str, KnownCi]:
 
 def _load_constraints(connection: Connection, record_ids: Iterable[int]) -> list[Constraint]:
     found: dict[int, Constraint] = {}
-    table = identity_constraint.c
     for part in parts(sorted(record_ids)):
-        query = select(identity_constraint).where(or_(table.left_record_id.in_(part), table.right_record_id.in_(part)))
-        for row in connection.execute(query):
+        for row in connection.execute(_BOUND, {"records": part}):
             found[row.id] = Constraint(
                 kind=row.kind, left_record_id=row.left_record_id, right_record_id=row.right_record_id, created_at=row.created_at
             )

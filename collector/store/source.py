@@ -26,6 +26,7 @@ _SELECT = select(
     source.c.software_version,
 )  # fmt: skip
 _BY_NAME = _SELECT.where(source.c.kind == bindparam("kind"), source.c.name == bindparam("name"), source.c.instance == bindparam("instance"))
+_KEYS = select(source.c.id, source.c.kind, source.c.name, source.c.instance, source.c.zone).where(source.c.id.in_(bindparam("ids", expanding=True)))
 _BY_NAMES = (
     "SELECT id, kind, name, instance, zone, state, last_sequence, clock_offsets_ms, software_version FROM source"
     " WHERE (kind, name, instance) IN (VALUES "
@@ -113,8 +114,8 @@ def _replace_instances(connection: Connection, grant: Grant) -> None:
 
 def load_source_keys(connection: Connection, ids: Sequence[int]) -> dict[int, SourceKey]:
     """The names of sources by their numbers."""
-    columns = (source.c.id, source.c.kind, source.c.name, source.c.instance, source.c.zone)
-    return {row.id: SourceKey(row.kind, row.name, row.instance, row.zone) for row in connection.execute(select(*columns).where(source.c.id.in_(ids)))}
+    rows = connection.execute(_KEYS, {"ids": ids}) if ids else ()
+    return {row.id: SourceKey(row.kind, row.name, row.instance, row.zone) for row in rows}
 
 
 def revoke_source(connection: Connection, source_id: int, now: int) -> None:
