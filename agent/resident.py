@@ -64,6 +64,7 @@ class Resident:
         self.inventories_total = 0
         self.lost_reports_total = 0
         self._is_spool_failing = False
+        self._is_told_to_enrol = False
 
     def turn(self) -> float:
         """Do what is due; seconds until the next thing is."""
@@ -108,6 +109,9 @@ class Resident:
         outcome = self._sender.send_pending()
         for refusal in outcome.refusals[:20]:
             self._log("warning", "part_refused", path=refusal.path, reason=refusal.reason)
+        if outcome.settings.get("enrol_again") and not self._is_told_to_enrol:
+            self._log("error", "enrol_again", reason="another machine has this enrolment; run `muster agent enrol` on this one")
+        self._is_told_to_enrol = bool(outcome.settings.get("enrol_again")) or (self._is_told_to_enrol and not outcome.delivered)
         for digest in outcome.want:
             if digest == self._told_table:
                 self._told_table = ""

@@ -16,8 +16,10 @@ from collector.store.claim import find_quarantined, load_claims, mark_quarantine
 from collector.store.delivery import Delivery, TakenItem
 from collector.store.edit import Edit
 from collector.store.inventory import Inventory, add_records, adopt_children, change_record, is_as_before, keep_contents, new_record
-from collector.store.neighbourhood import load_views
+from collector.store.record_view import load_views
 from collector.store.source_record import StoredRecord, insert_records, load_refs, save_observations, update_records
+
+ENROL_AGAIN = "enrol_again"  # in the answer: another machine has this enrolment
 
 
 def take_independents(edit: Edit, delivery: Delivery, work: Inventory, taken: Sequence[TakenItem]) -> None:
@@ -68,6 +70,8 @@ def _take_one(edit: Edit, delivery: Delivery, work: Inventory, taken: TakenItem,
         work.replaced.add(each.ref)
     update_records(edit.connection, closed, ["closed_at"])
     record = next((each for each in known.candidates if match is not None and each.id == match.record_id), None)
+    if delivery.source.key.kind == "agent" and any(each is not record and (record is None or _is_before(each, record)) for each in known.candidates):
+        delivery.settings[ENROL_AGAIN] = True  # this machine is not the one that enrolled
     before = known.claims.get(record.id, ()) if record is not None else ()
     heard_at = known.views[record.id].confirmed_at if record is not None else at
     if record is not None and match is not None and match.split_at is not None:
@@ -88,6 +92,10 @@ def _take_one(edit: Edit, delivery: Delivery, work: Inventory, taken: TakenItem,
     if must_identify:
         work.to_identify.add(record.id)
     adopt_children(edit, work, {each.id: record for each in closed})
+
+
+def _is_before(one: StoredRecord, other: StoredRecord) -> bool:
+    return (one.first_seen_at, one.id) < (other.first_seen_at, other.id)
 
 
 def _split_off(edit: Edit, work: Inventory, record: StoredRecord, claims: Sequence[Claim], *, since: int, at: int) -> tuple[Claim, ...]:

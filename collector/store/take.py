@@ -40,7 +40,7 @@ def take_sections(edit: Edit, delivery: Delivery) -> set[str]:
             delivery.reject(f"$.sections.{name}", "neither items nor a digest; send the items, or the digest of those sent before")
     take_late(edit, delivery, [name for name, meaning in meanings.items() if meaning == "late"], states)
     work = _take_content(edit, delivery, changed, counting)
-    back = _find_returned(meanings, states)
+    back = _find_returned(meanings, states, edit.now)
     whole = _judge(edit, delivery, work, meanings, states)
     touched = work.touched | _meet_again(edit, delivery, back)
     work.touched |= take_relations(edit, delivery, changed, whole)
@@ -105,10 +105,10 @@ def _find_unlisted(edit: Edit, delivery: Delivery, work: Inventory, names: Colle
     return found
 
 
-def _find_returned(meanings: dict[str, Meaning], states: dict[str, StoredSection]) -> list[str]:
-    """Sections that had gone stale and are heard of again."""
+def _find_returned(meanings: dict[str, Meaning], states: dict[str, StoredSection], now: int) -> list[str]:
+    """Sections that had gone stale and are heard of again; also those that were stale when they arrived, and no sweep has said so."""
     heard = [name for name, meaning in meanings.items() if meaning in ("confirmed", "content", "braked") and name in states]
-    return [name for name in heard if not states[name].stale_at]
+    return [name for name in heard if (states[name].stale_at or now) <= now]
 
 
 def _meet_again(edit: Edit, delivery: Delivery, back: Collection[str]) -> set[str]:

@@ -140,6 +140,17 @@ def test_what_the_collector_wants_is_read_without_its_digest(agent: Agent, colle
     assert len([report for report in collector.taken() if report.tables]) == 2
 
 
+def test_a_clone_that_is_told_to_enrol_again_says_so_once(agent: Agent, collector: CollectorDouble) -> None:
+    collector.wishes = {"enrol_again": True}
+    agent.pass_seconds(100)
+    assert sum("enrol_again" in line for line in agent.lines) == 1
+    collector.wishes = {}
+    agent.pass_seconds(30)
+    collector.wishes = {"enrol_again": True}
+    agent.pass_seconds(30)
+    assert sum("enrol_again" in line for line in agent.lines) == 2
+
+
 def test_a_missed_collection_is_not_made_up_for(agent: Agent) -> None:
     agent.pass_seconds(1)
     agent.clock.advance(seconds=100)

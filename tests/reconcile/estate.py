@@ -348,9 +348,17 @@ class Estate:
 
     def merged(self, ci_id: str) -> Merged:
         ci = self.cis[ci_id]
-        observations = []
+        observations, gone = [], []
         for record in self.records.values():
-            if record.view.ci_id != ci_id or record.is_absent or record.view.is_closed:
+            if record.view.ci_id != ci_id:
+                continue
+            if record.is_absent or record.view.is_closed:
+                gone.append(
+                    Observation(
+                        record_id=record.view.id, source=record.view.source, ref=record.view.ref, confirmed_at=record.view.observed_at,
+                        observed_at=record.view.observed_at, is_fresh=False, attributes=record.item.attributes, is_complete=True,
+                    )
+                )  # fmt: skip
                 continue
             state = self.sections[record.view.source.text, record.section]
             view = record.view
@@ -362,7 +370,7 @@ class Estate:
                     is_fresh=fresh, attributes=record.item.attributes, is_complete=state.complete and state.status == "ok",
                 )
             )  # fmt: skip
-        return merge(CATALOGUE[ci.ci_class], observations, ci.pins, self.settings, self.now)
+        return merge(CATALOGUE[ci.ci_class], observations or gone, ci.pins, self.settings, self.now)
 
     def presence(self, ci_id: str) -> Presence:
         ci = self.cis[ci_id]

@@ -23,8 +23,7 @@ from collector.store.schema import ci, identity_claim, metadata, quarantined_val
 from collector.store.source import Grant
 from collector.store.token import create_token
 from muster.errors import ConflictError, InputError
-from tests.reconcile.estate import Estate as Oracle
-from tests.reconcile.test_property import estates
+from tests.reconcile.test_property import Sent, interleave, run, streams
 from tests.store.sender import CATALOGUE, PERSON, START, Estate, item, section
 from tests.store.test_decision import at
 
@@ -51,26 +50,19 @@ def state(estate: Estate) -> list[Any]:
     records = {row[0]: row[1] for row in estate.rows(select(source_record.c.id, source_record.c.ci_id))}
     names: dict[str, list[str]] = {}
     joined = source_record.join(source, source.c.id == source_record.c.source_id)
-    columns = (source_record.c.id, source.c.kind, source.c.name, source.c.instance, source_record.c.ref)
-    for record_id, kind, name, instance, ref in estate.rows(select(*columns).select_from(joined)):
-        names.setdefault(records[record_id] or "", []).append(f"{kind}/{name}/{instance} {ref}")
+    columns = (source_record.c.id, source.c.kind, source.c.name, source.c.instance, source_record.c.ref, source_record.c.first_seen_at)
+    for record_id, kind, name, instance, ref, first_seen_at in estate.rows(select(*columns).select_from(joined)):
+        names.setdefault(records[record_id] or "", []).append(f"{kind}/{name}/{instance} {ref} {first_seen_at}")
     known = {ci_id: tuple(sorted(each)) for ci_id, each in names.items()}
-    rows = estate.rows(select(ci.c.id, ci.c.ci_class, ci.c.presence).where(ci.c.redirect_to.is_(None)))
+    rows = estate.rows(select(ci.c.id, ci.c.ci_class, ci.c.is_provisional, ci.c.presence).where(ci.c.redirect_to.is_(None)))
     cis = sorted(
-        (known.get(ci_id, ()), ci_class, presence, sorted(map(repr, estate.effective_of(ci_id).items()))) for ci_id, ci_class, presence in rows
+        (known.get(ci_id, ()), ci_class, is_provisional, presence, sorted(map(repr, estate.effective_of(ci_id).items())))
+        for ci_id, ci_class, is_provisional, presence in rows
     )
     differences = sorted((known.get(ci_id, ()), kind, attribute, repr(old), repr(new)) for ci_id, kind, attribute, old, new in estate.open_values())
     cases = sorted((kind, key) for kind, key in estate.rows(select(review_case.c.kind, review_case.c.case_key).where(review_case.c.state == "open")))
     quarantined = sorted(estate.rows(select(quarantined_value.c.kind, quarantined_value.c.scope, quarantined_value.c.value)))
     return [cis, differences, cases, quarantined]
-
-
-def oracle_of(reports: list[Any]) -> Oracle:
-    found = Oracle()
-    for text_, zone, each, minutes in reports:
-        found.report(text_, each, at=minutes, zone=zone)
-    found.tick(5)
-    return found
 
 
 def emptied(database: Database) -> Estate:
@@ -92,17 +84,19 @@ def sqlite_store(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
     database.close()
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(reports=estates(), random=st.randoms(use_true_random=False))
-def test_any_order_of_the_same_reports_gives_what_the_engine_decides_in_memory(sqlite_store: Database, reports: list[Any], random: Any) -> None:
-    expected = oracle_of(reports).state()
-    for _ in range(2):
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sent=streams(most=3), random=st.randoms(use_true_random=False))
+def test_any_order_of_the_same_reports_gives_what_the_engine_decides_in_memory(sqlite_store: Database, sent: list[list[Sent]], random: Any) -> None:
+    in_memory, *in_store = (interleave(sent, random) for _ in range(3))
+    expected = run(in_memory).state()
+    end = max(report.at for each in sent for report in each) + 5
+    for reports in in_store:
         estate = emptied(sqlite_store)
-        for text_, zone, each, minutes in reports:
-            estate.send(text_, {"host": section(each)}, at=minutes, zone=zone)
-        estate.sweep(5)
+        for report in reports:
+            told = msgspec.structs.replace(section(report.item), interval_seconds=600)
+            estate.send(report.text, {"host": told}, at=report.at, now=end, zone=report.zone)
+        estate.sweep(end)
         assert state(estate) == expected
-        random.shuffle(reports)
 
 
 def test_a_learned_placeholder_is_one_case_and_no_merge(estate: Estate) -> None:

@@ -50,6 +50,7 @@ class CollectorDouble:
         self.connections = 0
         self.script: list[Scripted] = []
         self.pages: dict[tuple[str, str], Scripted] = {}
+        self.wishes: dict[str, bool] = {}
         self._known: set[str] = set()
         self.lock = threading.Lock()
 
@@ -94,7 +95,7 @@ class CollectorDouble:
                 want.append(section.digest)
         self._known.update(report.tables)
         want += [block.table for block in report.samples if block.table not in self._known]
-        body = encode(Answer(accepted_sequence=report.sequence, want=want), CONTENT_TYPE_JSON)
+        body = encode(Answer(accepted_sequence=report.sequence, want=want, settings=self.wishes), CONTENT_TYPE_JSON)
         return Scripted(200, body, {"Content-Type": CONTENT_TYPE_JSON})
 
 
