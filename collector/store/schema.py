@@ -253,8 +253,8 @@ relation_past = Table(
 ci = Table(
     "ci",
     metadata,
-    Column("id", UuidText, primary_key=True),  # UUIDv7
-    Column("number", BigInteger, nullable=False, unique=True),
+    Column("id", UuidText, nullable=False, unique=True),  # UUIDv7: what others refer to
+    Column("number", Id, primary_key=True, autoincrement=False),  # SQLite keeps the rows by it, so that it takes no index
     Column("ci_class", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("zone", Text, nullable=False),

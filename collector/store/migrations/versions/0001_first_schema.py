@@ -38,7 +38,7 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
     op.create_table(
         "ci",
         sa.Column("id", UuidText, nullable=False),
-        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("ci_class", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("zone", sa.Text(), nullable=False),
@@ -64,8 +64,8 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("redirect_to", UuidText, nullable=True),
         sa.ForeignKeyConstraint(["owner_ci_id"], ["ci.id"], name=op.f("fk_ci_owner_ci_id")),
         sa.ForeignKeyConstraint(["redirect_to"], ["ci.id"], name=op.f("fk_ci_redirect_to")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_ci")),
-        sa.UniqueConstraint("number", name=op.f("uq_ci_number")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_ci")),
+        sa.UniqueConstraint("id", name=op.f("uq_ci_id")),
     )
     op.create_index(op.f("ix_ci_ci_class_name"), "ci", ["ci_class", "name"], unique=False)
     op.create_index(op.f("ix_ci_owner_ci_id"), "ci", ["owner_ci_id"], unique=False)
