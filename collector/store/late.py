@@ -128,7 +128,8 @@ def _note_values(edit: Edit, delivery: Delivery, filled: Iterable[_Filled]) -> N
         ci_class = edit.class_of(ci.ci_class)
         then = merge(ci_class, [_observation(delivery, each)], {}, edit.context.settings, edit.now).plain()
         current = edit.contents[ci.effective_hash] if ci.effective_hash is not None else {}
-        for name in sorted({*then, *current}):
+        told = {name for ci_id, name in lines if ci_id == ci.id}
+        for name in sorted({*then, *current, *told}):
             if (name in ci_class.attributes and ci_class.attributes[name].volatile) or not _speaks_for(ci, name, delivery.source.id):
                 continue
             believed = _Believed(lines.get((ci.id, name), ()), encode(current[name]) if name in current else None)

@@ -142,9 +142,12 @@ def believed(estate: Estate, days: list[float], known: float) -> dict[Any, Any]:
 def emptied(database: Database) -> Estate:
     """A store with nothing in it, for the next example."""
     with database.begin() as connection:
-        connection.execute(text("PRAGMA defer_foreign_keys=ON"))
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(table.delete())
+        if database.is_sqlite:
+            connection.execute(text("PRAGMA defer_foreign_keys=ON"))
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(table.delete())
+        else:
+            connection.execute(text(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY CASCADE"))
     return Estate(database)
 
 
