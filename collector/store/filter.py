@@ -174,9 +174,9 @@ def _word(column: ColumnElement[Any], term: Term) -> ColumnElement[bool]:
         return _listed(column, column.type, term)
     if not isinstance(column.type, UuidText):
         return _text(func.lower(column), term, whole=True)
-    if term.operator in (":", "=") and term.value and "*" not in term.value:
-        return and_(column.is_not(None), column == term.value.casefold())
-    return _text(func.coalesce(id_text(column), ""), term, whole=True)
+    if term.operator in (":", "=") and "*" not in term.value:
+        return and_(column.is_not(None), column == term.value.casefold()) if term.value or term.operator == "=" else column.is_not(None)
+    return and_(column.is_not(None), _text(id_text(column), term, whole=True))
 
 
 def _listed(column: ColumnElement[Any], kind: Word, term: Term) -> ColumnElement[bool]:
