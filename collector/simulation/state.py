@@ -13,6 +13,7 @@ from typing import Any
 from collector.store.whole_state import CaseRow, CiRow, DifferenceRow, RelationRow, WholeState
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+_OF_IDENTITY = frozenset({"ambiguity", "clone", "duplicate", "replacement", "quarantine", "class_conflict", "contradiction"})
 _UNDIRECTED = frozenset({"connected_to"})  # ends stand in the order of their ids in the store, here of their names
 
 
@@ -29,9 +30,9 @@ def render_state(whole: WholeState, *, rejected: Told = (), refused: Told = (), 
     def name(value: Any) -> Any:
         return _rename(value, names)
 
-    recorded = {each.id for each in whole.cis if each.is_recorded}
-    differences = [_difference(each, name) for each in whole.differences if each.ci_id in names and not _is_transient(each, survivors, recorded)]
-    cases = [_case(each, name, survivors) for each in whole.cases if not _is_gone(each, survivors)]
+    order = _Order(whole.cis, survivors)
+    differences = [_difference(each, name) for each in whole.differences if each.ci_id in names and not order.made_difference(each)]
+    cases = [_case(each, name, survivors) for each in whole.cases if not order.made_case(each)]
     return {
         "cis": [_ci(each, names, name) for each in living],
         "differences": sorted(differences, key=lambda each: (_place(each["subject"]), _text(each))),
@@ -105,15 +106,34 @@ def _difference(each: DifferenceRow, name: Callable[[Any], Any]) -> dict[str, An
     }
 
 
-def _is_transient(each: DifferenceRow, survivors: Mapping[str, str], recorded: set[str]) -> bool:
-    """Of a CI that was absorbed into another before any person saw it."""
-    return each.ci_id in survivors and each.ci_id not in recorded and each.decision_id is None
+class _Order:
+    """What came and went only because reports came in this order: opened before a record had arrived, closed by its arrival."""
 
+    def __init__(self, cis: tuple[CiRow, ...], survivors: Mapping[str, str]) -> None:
+        self._survivors = survivors
+        self._recorded = {each.id for each in cis if each.is_recorded}
+        self._changed = {each.id for each in cis if each.has_changed}
+        self._arrived = {at for each in cis for at in each.linked_at}
+        self._linked: dict[str, set[int]] = {}
+        for each in cis:
+            self._linked.setdefault(survivors.get(each.id, each.id), set()).update(each.linked_at)
 
-def _is_gone(each: CaseRow, survivors: Mapping[str, str]) -> bool:
-    """Resolved by itself because its CIs turned out to be one."""
-    members = {survivors.get(member, member) for member in each.member_ids}
-    return each.state == "resolved" and each.decision_id is None and len(members) < 2 <= len(set(each.member_ids))
+    def made_difference(self, each: DifferenceRow) -> bool:
+        """Also what was asked of a CI that was absorbed into another before any person saw it."""
+        if each.decision_id is not None:
+            return False
+        if each.ci_id in self._survivors and each.ci_id not in self._recorded:
+            return True
+        return each.state == "self_resolved" and each.ci_id not in self._changed and each.closed_at in self._linked.get(each.ci_id, ())
+
+    def made_case(self, each: CaseRow) -> bool:
+        """Also one whose CIs turned out to be one."""
+        if each.state != "resolved" or each.decision_id is not None:
+            return False
+        members = {self._survivors.get(member, member) for member in each.member_ids}
+        if len(members) < 2 <= len(set(each.member_ids)):
+            return True
+        return each.kind in _OF_IDENTITY and not each.has_changed and each.closed_at in self._arrived
 
 
 def _case(each: CaseRow, name: Callable[[Any], Any], survivors: Mapping[str, str]) -> dict[str, Any]:

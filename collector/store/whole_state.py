@@ -9,10 +9,10 @@ from collections import defaultdict
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from collector.store.content import decode, load_contents
-from collector.store.schema import ci, decision, difference, relation, review_case, section, source, source_record
+from collector.store.schema import case_member, ci, decision, difference, observation_history, relation, review_case, section, source, source_record
 
 
 class CiRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +36,8 @@ class CiRow(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, str]
     records: tuple[tuple[str, str, bool], ...]
     provenance: dict[str, str]
+    has_changed: bool  # a source told something else of it once, or no longer tells of it
+    linked_at: frozenset[int]  # when its records came to it
 
 
 class RelationRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +64,7 @@ class DifferenceRow(msgspec.Struct, frozen=True, kw_only=True):
     group_key: str
     decision_id: str | None
     opened_at: int
+    closed_at: int | None = None
     change_id: str | None = None
     is_unauthorised: bool = False
     flaps: int = 0
@@ -76,6 +79,8 @@ class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     evidence: Any
     decision_id: str | None
+    closed_at: int | None = None
+    has_changed: bool = False  # as of a CI, of one of its records
 
 
 class DecisionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,8 +113,25 @@ def load_whole_state(connection: Connection) -> WholeState:
     }
     records: defaultdict[str, list[tuple[str, str, bool]]] = defaultdict(list)
     held: list[tuple[str, str]] = []
-    columns = (source_record.c.source_id, source_record.c.ref, source_record.c.is_absent, source_record.c.ci_id)
-    for row in connection.execute(select(*columns).where(source_record.c.closed_at.is_(None))):
+    changed = _load_changed(connection)
+    changed_cis: set[str] = set()
+    linked: defaultdict[str, set[int]] = defaultdict(set)
+    columns = (
+        source_record.c.id,
+        source_record.c.source_id,
+        source_record.c.ref,
+        source_record.c.is_absent,
+        source_record.c.ci_id,
+        source_record.c.closed_at,
+        source_record.c.linked_at,
+    )
+    for row in connection.execute(select(*columns)):
+        if row.ci_id is not None and row.id in changed:
+            changed_cis.add(row.ci_id)
+        if row.ci_id is not None and row.linked_at is not None:
+            linked[row.ci_id].add(row.linked_at)
+        if row.closed_at is not None:
+            continue
         if row.ci_id is None:
             held.append((names[row.source_id], row.ref))
         else:
@@ -119,10 +141,10 @@ def load_whole_state(connection: Connection) -> WholeState:
     for row in closed:  # what another thing took the ref of is still told by its last record
         records[row.ci_id].append((names[row.source_id], row.ref, True))
     return WholeState(
-        cis=_load_cis(connection, records, names),
+        cis=tuple(msgspec.structs.replace(each, linked_at=frozenset(linked[each.id])) for each in _load_cis(connection, records, names, changed_cis)),
         relations=_load_relations(connection, names),
         differences=_load_differences(connection),
-        cases=tuple(_case(row) for row in connection.execute(select(review_case).order_by(review_case.c.opened_at, review_case.c.id))),
+        cases=_load_cases(connection, changed),
         decisions=tuple(
             DecisionRow(id=row.id, kind=row.kind, made_by=row.made_by, reason=row.reason, at=row.at, undone_by=row.undone_by)
             for row in connection.execute(select(decision).order_by(decision.c.at, decision.c.id))
@@ -131,7 +153,20 @@ def load_whole_state(connection: Connection) -> WholeState:
     )
 
 
-def _load_cis(connection: Connection, records: dict[str, list[tuple[str, str, bool]]], names: dict[int, str]) -> tuple[CiRow, ...]:
+def _load_changed(connection: Connection) -> set[int]:
+    """Records of which the source told different things at different times, or that ended."""
+    told = select(observation_history.c.record_id).group_by(observation_history.c.record_id).having(func.count() > 1)
+    ended = select(source_record.c.id).where(source_record.c.closed_at.is_not(None) | source_record.c.is_absent.is_(True))
+    return {*connection.execute(told).scalars(), *connection.execute(ended).scalars()}
+
+
+def _load_cases(connection: Connection, changed: set[int]) -> tuple[CaseRow, ...]:
+    of_changed = {row.case_id for row in connection.execute(select(case_member)) if row.record_id in changed}
+    rows = connection.execute(select(review_case).order_by(review_case.c.opened_at, review_case.c.id))
+    return tuple(msgspec.structs.replace(_case(row), has_changed=row.id in of_changed) for row in rows)
+
+
+def _load_cis(connection: Connection, records: dict[str, list[tuple[str, str, bool]]], names: dict[int, str], changed: set[str]) -> tuple[CiRow, ...]:
     rows = connection.execute(select(ci).order_by(ci.c.number)).all()
     contents = load_contents(connection, (bytes(key) for row in rows for key in (row.effective_hash, row.recorded_hash) if key is not None))
     found = []
@@ -158,6 +193,8 @@ def _load_cis(connection: Connection, records: dict[str, list[tuple[str, str, bo
                 tags=decode(row.tags) or {},
                 records=own,
                 provenance=_provenance(decode(row.provenance), effective, own, names),
+                has_changed=row.id in changed,
+                linked_at=frozenset(),
             )
         )
     return tuple(found)
@@ -224,6 +261,7 @@ def _case(row: Any) -> CaseRow:
         state=row.state,
         evidence=decode(row.evidence),
         decision_id=row.decision_id,
+        closed_at=row.closed_at,
     )
 
 
