@@ -146,8 +146,22 @@ class Operation(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
 OPERATIONS = tuple(name for name in Operation.__struct_fields__ if name not in ("by", "reason"))
 
 
+class ExpectThen(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """What must have been true at an instant, by what was known at `known` (left out: by what is known when it is compared)."""
+
+    at: Instant
+    known: Instant | None = None
+    cis: list[dict[str, Any]] | None = None
+    differences: list[dict[str, Any]] | None = None
+    relations: list[dict[str, Any]] | None = None
+    none: dict[str, list[dict[str, Any]]] = {}
+    count: dict[str, int] = {}
+
+
 class Expect(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """What must be true: partial items that each match one of their own; `none`: that nothing matches; `count`: numbers."""
+    """What must be true: partial items that each match one of their own; `none`: that nothing matches; `count`: numbers; `as_of`: what
+    must have been true at other instants.
+    """
 
     cis: list[dict[str, Any]] | None = None
     differences: list[dict[str, Any]] | None = None
@@ -158,6 +172,7 @@ class Expect(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     redirects: list[dict[str, Any]] | None = None
     none: dict[str, list[dict[str, Any]]] = {}
     count: dict[str, int] = {}
+    as_of: list[ExpectThen] = []
 
 
 class Step(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):

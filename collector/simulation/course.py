@@ -11,12 +11,14 @@ from sqlalchemy import Connection
 
 from collector.simulation.case_check import duration_ms
 from collector.simulation.case_file import to_catalogue, to_changes, to_policies, to_settings
-from collector.simulation.case_format import CaseFile, Operation, Step
+from collector.simulation.case_format import CaseFile, Expect, Operation, Step
 from collector.simulation.decider import Decider
 from collector.simulation.expectation import compare
 from collector.simulation.naming import Naming
+from collector.simulation.past_state import render_past
 from collector.simulation.state import render_state
 from collector.store.apply_change import apply_changes
+from collector.store.ci_past import Moment
 from collector.store.due import find_next_due
 from collector.store.edit import Context
 from collector.store.engine import Database
@@ -68,9 +70,20 @@ class Course:
                     apply_changes(connection, self.context, changes, actor="person:case", now=self.now_ms())
             self._take(number, step, reports)
             if checks and step.expect is not None:
-                self.faults += [f"step {number}: {fault}" for fault in compare(step.expect, self.read_state())]
+                self.faults += [f"step {number}: {fault}" for fault in self._compare(step.expect)]
         if checks and self._case.expect is not None:
-            self.faults += compare(self._case.expect, self.read_state())
+            self.faults += self._compare(self._case.expect)
+
+    def _compare(self, expected: Expect) -> list[str]:
+        """The state as it is, and as of the instants that `as_of` names."""
+        faults = compare(expected, self.read_state())
+        for then in expected.as_of:
+            known = self.now_ms() if then.known is None else parse_instant(then.known)
+            with self._database.connect() as connection:
+                state = render_past(connection, self.context, Moment(parse_instant(then.at), known), self.now_ms())
+            wanted = Expect(cis=then.cis, differences=then.differences, relations=then.relations, none=then.none, count=then.count)
+            faults += [f"as of {then.at}{f' known {then.known}' if then.known else ''}: {fault}" for fault in compare(wanted, state)]
+        return faults
 
     def read_state(self, *, raw_ids: bool = False) -> dict[str, Any]:
         """The printed state."""
