@@ -7,7 +7,7 @@ what answered a sweep. A CI owns an address where another source than a sweep cl
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -24,6 +24,7 @@ SEEN_BY_SHOWN = 10
 # Kinds of identifiers that are an address on a link, as the kind of address they are.
 KINDS = {"mac": "mac", "permanent_mac": "mac", "chassis_id": "mac", "ip": "ip"}
 SWEEP = "sweep"
+Named = tuple[str, str, str, str, bool]  # kind of identifier, value, zone, who sees it, whether the end is a known CI
 _claims = msgspec.msgpack.Decoder(RelationClaim)
 
 
@@ -59,12 +60,13 @@ class Coverage(msgspec.Struct, frozen=True):
         ]
 
 
-def load_coverage(connection: Connection, scope: HealthScope) -> Coverage:
-    """Of a zone or of all; addresses have neither class nor owner, so a scope with one of these sees none."""
+def load_coverage(connection: Connection, scope: HealthScope, named: Sequence[Named]) -> Coverage:
+    """Of a zone or of all; addresses have neither class nor owner, so a scope with one of these sees none. `named`: by `load_named`."""
     if scope.ci_class or scope.owner:
         return Coverage([])
     found: dict[tuple[str, str, str], Sighting] = {}
-    _see_relations(connection, found)
+    for kind, value, zone, by, is_owned in named:
+        _see(found, kind, value, zone, by, is_owned=is_owned)
     _see_sweeps(connection, found)
     chosen = {key: each for key, each in found.items() if not scope.zone or each.zone in ("", scope.zone)}
     _mark_owned(connection, chosen)
@@ -94,15 +96,17 @@ def _is_worth(address: str, value: str) -> bool:
     return not (parsed.is_loopback or parsed.is_link_local or parsed.is_multicast or parsed.is_unspecified)
 
 
-def _see_relations(connection: Connection, found: dict[tuple[str, str, str], Sighting]) -> None:
-    columns = (relation.c.claim, relation.c.from_ci_id, relation.c.to_ci_id, source.c.kind, source.c.name, source.c.zone)
+def load_named(connection: Connection) -> list[Named]:
+    """Every address that an end of a relation in force is named by."""
+    columns = (relation.c.claim, relation.c.from_ci_id.is_not(None), relation.c.to_ci_id.is_not(None), source.c.kind, source.c.name, source.c.zone)
     query = select(*columns).join(source, source.c.id == relation.c.source_id)
     query = query.where(relation.c.valid_to.is_(None), relation.c.side == "observed").order_by(relation.c.id).limit(RELATIONS_LIMIT)
-    for body, from_id, to_id, kind, name, zone in connection.execute(query):
+    found: list[Named] = []
+    for body, is_from_known, is_to_known, kind, name, zone in connection.execute(query):
         claim = _claims.decode(body)
-        for end, ci_id in ((claim.from_end, from_id), (claim.to_end, to_id)):
-            for identifier, value in _addresses(end):
-                _see(found, identifier, value, zone, f"{claim.type} of {kind}/{name}", is_owned=ci_id is not None)
+        for end, is_known in ((claim.from_end, is_from_known), (claim.to_end, is_to_known)):
+            found += [(identifier, value, zone, f"{claim.type} of {kind}/{name}", bool(is_known)) for identifier, value in _addresses(end)]
+    return found
 
 
 def _addresses(end: str | Endpoint) -> Iterable[tuple[str, str]]:

@@ -23,15 +23,18 @@ TO_GONE = "relation_to_gone"
 FINDINGS_LIMIT = 100_000
 
 
-def load_orphans(connection: Connection, catalogue: ClassCatalogue, hosts: Hosts) -> list[HealthItem]:
-    """One item for each independent CI in scope that lacks something, and for each part without a host; by number."""
-    related = _related(connection) | load_components(connection).keys()
+def load_orphans(connection: Connection, catalogue: ClassCatalogue, hosts: Hosts, related: Collection[int]) -> list[HealthItem]:
+    """One item for each independent CI in scope that lacks something, and for each part without a host; by number.
+
+    `related`: numbers of hosts, as `load_related` gives them.
+    """
+    components = load_components(connection)
     found = []
     for host in hosts.in_scope():
         if catalogue.get(host.ref.ci_class) is not None and catalogue[host.ref.ci_class].is_dependent:
             found.append(HealthItem(host.ref.name, NO_HOST, host.ref))
             continue
-        lacks = (host.ref.id not in related, not host.owner)
+        lacks = (host.ref.number not in related and host.ref.id not in components, not host.owner)
         if any(lacks):
             kind = ORPHAN if all(lacks) else NO_RELATION if lacks[0] else NO_OWNER
             found.append(HealthItem(host.ref.name, kind, host.ref))
@@ -58,13 +61,14 @@ def _is_gone(each: Any, host: Any) -> ColumnElement[bool]:
     return or_(each.c.lifecycle.in_(GONE), host.c.lifecycle.in_(GONE))
 
 
-def _related(connection: Connection) -> set[str]:
-    """Hosts that are at an end of a relation to another one, themselves or by a part of theirs."""
-    start, end = ci.alias("start"), ci.alias("finish")
-    start_host, end_host = func.coalesce(start.c.owner_ci_id, start.c.id), func.coalesce(end.c.owner_ci_id, end.c.id)
+def load_related(connection: Connection) -> set[int]:
+    """Numbers of hosts that are at an end of a relation to another one, themselves or by a part of theirs."""
+    start, end, start_owner, end_owner = (ci.alias(name) for name in ("start", "finish", "start_owner", "finish_owner"))
+    start_host, end_host = func.coalesce(start_owner.c.number, start.c.number), func.coalesce(end_owner.c.number, end.c.number)
     joined = relation.join(start, start.c.id == relation.c.from_ci_id).join(end, end.c.id == relation.c.to_ci_id)
-    query = select(start_host, end_host).select_from(joined).where(relation.c.valid_to.is_(None), start_host != end_host).distinct()
-    return {each for row in connection.execute(query) for each in row}
+    joined = joined.outerjoin(start_owner, start_owner.c.id == start.c.owner_ci_id).outerjoin(end_owner, end_owner.c.id == end.c.owner_ci_id)
+    pairs = select(start_host, end_host).select_from(joined).where(relation.c.valid_to.is_(None), start_host != end_host)
+    return {number for row in connection.execute(pairs) for number in row}
 
 
 def _half_gone(connection: Connection) -> Iterable[tuple[str, str, str, str]]:

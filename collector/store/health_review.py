@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
-from collector.store.health_host import Hosts, load_host_ids
+from collector.store.health_host import Host, Hosts, load_host_ids
 from collector.store.reading import load_refs
 from collector.store.schema import ci, difference, pin
 from collector.store.statement import parts
 from muster.cmdb_health import Backlog, HealthItem
+from muster.ports import CiRef
 
 NOBODY = ""
 SOON_MS = 30 * 86_400_000
@@ -21,40 +23,75 @@ WITHOUT_END, ENDS_SOON, EXPIRED, HELD = "without_end", "ends_soon", "expired", "
 
 
 class Waiting(Struct, frozen=True):
-    """One open difference."""
+    """One open difference, as far as figures need it."""
 
-    id: str
     kind: str
-    attribute: str
     opened_at: int
-    ci_id: str
     ci_class: str
-    host_id: str
     manager: str
 
 
-def load_waiting(connection: Connection, hosts: Hosts) -> list[Waiting]:
-    """Open differences in scope, oldest first."""
-    columns = (
-        difference.c.id,
-        difference.c.kind,
-        difference.c.attribute,
-        difference.c.opened_at,
-        ci.c.id,
-        ci.c.ci_class,
-        ci.c.zone,
-        ci.c.owner_ci_id,
-    )
+OpenRow = tuple[str, int, str, str, int]  # kind, opened_at, class, zone, number of the host
+
+
+def load_open(connection: Connection) -> list[OpenRow]:
+    """Every open difference, as far as figures need it. By the host's number: fifty thousand ids would cost more than all else."""
+    owner = ci.alias("owner")
+    columns = (difference.c.kind, difference.c.opened_at, ci.c.ci_class, ci.c.zone, func.coalesce(owner.c.number, ci.c.number))
+    joined = difference.join(ci, ci.c.id == difference.c.ci_id).outerjoin(owner, owner.c.id == ci.c.owner_ci_id)
+    rows = connection.execute(select(*columns).select_from(joined).where(difference.c.state == "open"))
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
+
+
+def select_waiting(connection: Connection, rows: Sequence[OpenRow], hosts: Hosts) -> list[Waiting]:
+    """Those of a scope, in no order."""
+    host_of = {each.ref.number: each for each in hosts.by_id.values()}
+    found = []
+    for kind, opened_at, ci_class, zone, number in rows:
+        host = host_of.get(number) or _outer_host(connection, hosts, number)
+        if hosts.takes(ci_class, zone, host.ref.id if host else None):
+            found.append(Waiting(kind, opened_at, ci_class, host.manager if host else NOBODY))
+    return found
+
+
+def _outer_host(connection: Connection, hosts: Hosts, number: int) -> Host | None:
+    """The host of a part that itself holds others, which is rare."""
+    ci_id = connection.execute(select(ci.c.id).where(ci.c.number == number)).scalar()
+    return None if ci_id is None else hosts.by_id.get(load_host_ids(connection, [ci_id])[ci_id])
+
+
+def list_waiting(connection: Connection, hosts: Hosts, now: int, *, start: int, limit: int) -> tuple[list[HealthItem], int]:
+    """Open differences in scope, oldest first: `limit` of them from `start` on, and how many there are."""
+    columns = (difference.c.id, difference.c.ci_id, ci.c.ci_class, ci.c.zone, ci.c.owner_ci_id)
     query = select(*columns).join(ci, ci.c.id == difference.c.ci_id).where(difference.c.state == "open")
     rows = connection.execute(query.order_by(difference.c.opened_at, difference.c.id)).all()
-    deep = load_host_ids(connection, {row[7] for row in rows if row[7] is not None and row[7] not in hosts.by_id})
-    found = []
-    for row in rows:
-        host_id = row[4] if row[7] is None else deep.get(row[7], row[7])
-        if hosts.takes(row[5], row[6], host_id):
-            host = hosts.by_id.get(host_id)
-            found.append(Waiting(*row[:6], host_id=host_id, manager=host.manager if host else NOBODY))
+    deep = load_host_ids(connection, {row[4] for row in rows if row[4] is not None and row[4] not in hosts.by_id})
+    host_of = {row[0]: row[1] if row[4] is None else deep.get(row[4], row[4]) for row in rows}
+    chosen = [row for row in rows if hosts.takes(row[2], row[3], host_of[row[0]])]
+    shown = chosen[start : start + limit]
+    refs = load_refs(connection, (each for row in shown for each in (row[1], host_of[row[0]])))
+    told = _load_told(connection, [row[0] for row in shown])
+    items = []
+    for row in shown:
+        host_id = host_of[row[0]]
+        manager = hosts.by_id[host_id].manager if host_id in hosts.by_id else NOBODY
+        items.append(_to_item(told[row[0]], row[1], host_id, refs, manager, now=now))
+    return items, len(chosen)
+
+
+def _load_told(connection: Connection, ids: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for part in parts(ids):
+        columns = (difference.c.id, difference.c.kind, difference.c.attribute, difference.c.opened_at)
+        found |= {row.id: row for row in connection.execute(select(*columns).where(difference.c.id.in_(part)))}
     return found
+
+
+def _to_item(told: Any, ci_id: str, host_id: str, refs: Mapping[str, CiRef], manager: str, *, now: int) -> HealthItem:
+    age = {"age_seconds": (now - told.opened_at) / 1000, "configuration_manager": manager}
+    detail = {"difference": told.id, "opened_at": told.opened_at, **age}
+    owner = None if host_id == ci_id else refs.get(host_id)
+    return HealthItem(refs[ci_id].name, told.kind, refs[ci_id], owner, told.attribute, detail)
 
 
 def measure_backlog(waiting: list[Waiting], attribute: str, now: int) -> list[Backlog]:
@@ -69,23 +106,6 @@ def measure_backlog(waiting: list[Waiting], attribute: str, now: int) -> list[Ba
 def median_age_seconds(opened: list[int], now: int) -> float:
     """The median of ages; of an even number the mean of the two in the middle."""
     return statistics.median(max(now - each, 0) for each in opened) / 1000
-
-
-def to_waiting_items(connection: Connection, waiting: list[Waiting], now: int) -> list[HealthItem]:
-    """With their CIs, in the same order."""
-    refs = load_refs(connection, (each for one in waiting for each in (one.ci_id, one.host_id)))
-    return [
-        HealthItem(
-            refs[each.ci_id].name,
-            each.kind,
-            refs[each.ci_id],
-            None if each.host_id == each.ci_id else refs.get(each.host_id),
-            each.attribute,
-            {"difference": each.id, "opened_at": each.opened_at, "age_seconds": (now - each.opened_at) / 1000, "configuration_manager": each.manager},
-        )
-        for each in waiting
-        if each.ci_id in refs
-    ]
 
 
 def load_pins(connection: Connection, hosts: Hosts, now: int) -> list[HealthItem]:

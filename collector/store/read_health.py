@@ -13,12 +13,13 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from collector.store.health_block import Blocks, Cell, Key, Scores, load_cells_of, required_total
-from collector.store.health_coverage import load_coverage
+from collector.store.health_coverage import Named, load_coverage, load_named
 from collector.store.health_duplicate import load_duplicates
 from collector.store.health_host import Hosts, classes_below, load_hosts
+from collector.store.health_kept import Kept, difference_state, relation_state
 from collector.store.health_list import list_freshness, list_scored
-from collector.store.health_orphan import ORPHAN, load_findings, load_orphans
-from collector.store.health_review import load_pins, load_waiting, measure_backlog, to_waiting_items
+from collector.store.health_orphan import ORPHAN, load_findings, load_orphans, load_related
+from collector.store.health_review import OpenRow, list_waiting, load_open, load_pins, measure_backlog, select_waiting
 from collector.store.health_verification import load_agreement
 from collector.store.reading import check_limit, make_cursor, read_cursor
 from muster.clock import Clock
@@ -47,6 +48,8 @@ class HealthMeasure:
         self._clock = clock
         self._blocks = Blocks(Scores(catalogue))
         self._lock = threading.Lock()
+        self._open: Kept[list[OpenRow]] = Kept()
+        self._relations: Kept[tuple[set[int], list[Named]]] = Kept()
         self._kept: dict[HealthScope, tuple[float, CmdbHealth]] = {}
 
     def measure(self, connection: Connection, scope: HealthScope, *, is_fresh: bool = False) -> CmdbHealth:
@@ -69,9 +72,11 @@ class HealthMeasure:
         now = self._clock.now_ms()
         hosts = load_hosts(connection, self._catalogue, scope)
         cells = self._cells(connection, scope, hosts)
-        waiting = load_waiting(connection, hosts)
+        rows = self._open.get(difference_state(connection), self._clock.monotonic_seconds(), lambda: load_open(connection))
+        waiting = select_waiting(connection, rows, hosts)
+        related, named = self._load_relations(connection)
         ages = [each.opened_at for each in waiting]
-        coverage = load_coverage(connection, scope)
+        coverage = load_coverage(connection, scope, named)
         return CmdbHealth(
             measured_at=now,
             scope=scope,
@@ -82,7 +87,7 @@ class HealthMeasure:
                 make_figure("freshness", _by_class(cells, lambda cell: (cell.seen, cell.observable))),
                 make_figure("coverage", [HealthLine(owned, seen, kind=kind) for kind, (owned, seen) in sorted(coverage.lines().items())]),
                 _distinct("duplicates", load_duplicates(connection, self._catalogue, hosts)),
-                _orphans(load_orphans(connection, self._catalogue, hosts)),
+                _orphans(load_orphans(connection, self._catalogue, hosts, related)),
                 make_figure("unreviewed", _by_kind([each.kind for each in waiting])),
                 make_figure("pins", _by_kind([each.kind for each in load_pins(connection, hosts, now)])),
                 make_figure("findings", _by_kind([each.kind for each in load_findings(connection, hosts)])),
@@ -93,6 +98,11 @@ class HealthMeasure:
             median_unreviewed_seconds=statistics.median(max(now - each, 0) for each in ages) / 1000 if ages else None,
             agreement=load_agreement(connection, now),
         )
+
+    def _load_relations(self, connection: Connection) -> tuple[set[int], list[Named]]:
+        """The hosts that have a relation to another, and the addresses that relations name."""
+        now_seconds = self._clock.monotonic_seconds()
+        return self._relations.get(relation_state(connection), now_seconds, lambda: (load_related(connection), load_named(connection)))
 
     def _cells(self, connection: Connection, scope: HealthScope, hosts: Hosts) -> dict[Key, Cell]:
         self._blocks.refresh(connection, hosts.gone_ids())
@@ -114,6 +124,9 @@ class HealthMeasure:
                     items, following = list_freshness(connection, self._catalogue, hosts, after=start, limit=limit)
                 else:
                     items, following = list_scored(connection, self._blocks, hosts, name=name, after=start, limit=limit)
+            elif name == "unreviewed":
+                items, total = list_waiting(connection, hosts, self._clock.now_ms(), start=start, limit=limit)
+                following = start + limit if total > start + limit else None
             else:
                 every = self._load_items(connection, name, scope, hosts)
                 items, total = every[start : start + limit], len(every)
@@ -123,10 +136,9 @@ class HealthMeasure:
     def _load_items(self, connection: Connection, name: FigureName, scope: HealthScope, hosts: Hosts) -> list[HealthItem]:
         now = self._clock.now_ms()
         loads: dict[str, Callable[[], list[HealthItem]]] = {
-            "coverage": lambda: load_coverage(connection, scope).items(),
+            "coverage": lambda: load_coverage(connection, scope, self._load_relations(connection)[1]).items(),
             "duplicates": lambda: load_duplicates(connection, self._catalogue, hosts),
-            "orphans": lambda: load_orphans(connection, self._catalogue, hosts),
-            "unreviewed": lambda: to_waiting_items(connection, load_waiting(connection, hosts), now),
+            "orphans": lambda: load_orphans(connection, self._catalogue, hosts, self._load_relations(connection)[0]),
             "pins": lambda: load_pins(connection, hosts, now),
             "findings": lambda: load_findings(connection, hosts),
         }

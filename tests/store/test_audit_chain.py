@@ -11,10 +11,14 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from collector.store import audit_chain
 from collector.store.audit_chain import AuditEntry, Head, Verdict, Wanted, parse_anchor
+from collector.store.decision import undo_decision
 from collector.store.engine import Database, open_database
 from collector.store.migrate import migrate_database
-from collector.store.schema import audit
+from collector.store.pin import PinWish, pin_value
+from collector.store.recorded import Patch, patch_recorded
+from collector.store.schema import audit, decision
 from muster.errors import InputError
+from tests.store.sender import Estate, item, section
 
 AT = 1_772_359_200_000
 
@@ -207,3 +211,17 @@ def test_exchanged_entries_are_found(scratch: Database, count: int, data: st.Dat
             connection.execute(update(audit).where(audit.c.id == target).values(values))
         verdict = audit_chain.verify(connection)
     assert verdict.broken_id == first
+
+
+def test_every_decision_of_people_and_policies_has_its_entry(estate: Estate) -> None:
+    host = section(item("h", "server", serial="S1", attributes={"name": "a", "model": "R650"}))
+    estate.send("api/x/1", {"host": host})
+    estate.accept_all(at=1)
+    with estate.database.begin() as connection:
+        patch_recorded(connection, estate.context, estate.id_of("a"), Patch({"owner": "kim"}), actor="person:kim", now=AT)
+        pinned = pin_value(connection, estate.context, estate.id_of("a"), PinWish("model", "R750", "label", "kim"), actor="person:kim", now=AT)
+        undo_decision(connection, estate.context, pinned, actor="person:kim", now=AT)
+        made = {(row.id, f"decision.{row.kind}", row.made_by) for row in connection.execute(select(decision))}
+        told = {(each.subject, each.action, each.actor) for each in audit_chain.load_entries(connection, Wanted(action="decision.*"))}
+    assert made == told
+    assert len(made) == 4
