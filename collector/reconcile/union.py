@@ -11,9 +11,10 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from collector.reconcile.claim import RECORDED_PREFIX
-from collector.reconcile.compare import value_token
+from collector.reconcile.compare import risk_of, value_token
+from collector.reconcile.difference import DifferenceSeed
 from muster.errors import InputError, quote
-from muster.model.ci_class import Family
+from muster.model.ci_class import CiClass, Family
 from muster.model.state import Lifecycle
 
 SURVIVOR, LOSER = "survivor", "loser"  # words of a choice where only two CIs are concerned
@@ -182,3 +183,17 @@ def _named(attribute: str, word: str, sides: Sequence[Side]) -> str:
             return side.id
     words = ", ".join([SURVIVOR, *([LOSER] if len(sides) == 2 else []), *(str(side.number) for side in sides)])
     raise InputError(f"{quote(word)} names none of the CIs; say one of {words}", path=f"choices.{attribute}")
+
+
+def conflict_seed(ci_class: CiClass, ci_id: str, attribute: str, recorded: Any, value: Any) -> DifferenceSeed:
+    """The question that a conflict leaves which nobody decided: what the CI that was merged away had on record stands against the record."""
+    key = f"changed_attribute|{ci_class.name}|{attribute}|{value_token(value)[:16]}"
+    return DifferenceSeed(
+        ci_id=ci_id,
+        kind="changed_attribute",
+        attribute=attribute,
+        recorded=recorded,
+        observed=value,
+        group_key=key,
+        risk=risk_of(ci_class, "changed_attribute", attribute),
+    )

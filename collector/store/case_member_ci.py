@@ -6,9 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from collector.store.ci import load_cis
+from collector.store.ci import load_cis, resolve
 from collector.store.content import decode
-from collector.store.merge_side import resolve
 from collector.store.schema import case_member, source_record
 
 

@@ -71,6 +71,17 @@ def load_ci(connection: Connection, key: str) -> StoredCi:
         is_it = ci.c.id == row.redirect_to
 
 
+def resolve(connection: Connection, ci_id: str) -> StoredCi:
+    """The CI that an id leads to now, whatever it was merged into."""
+    seen: set[str] = set()
+    while True:
+        row = load_cis(connection, [ci_id])[ci_id]
+        if row.redirect_to is None or row.id in seen:
+            return row
+        seen.add(row.id)
+        ci_id = row.redirect_to
+
+
 def next_number(connection: Connection) -> int:
     """The number of the next CI. Write transactions exclude each other, so nobody else gets it."""
     return int(connection.execute(select(func.coalesce(func.max(ci.c.number), 0))).scalar_one()) + 1

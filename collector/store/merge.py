@@ -28,6 +28,7 @@ from collector.store.merge_move import Course, lend_portable_keys, move_parts, m
 from collector.store.merge_side import check_mergeable, independent_records, load_pins, load_sides, load_to_merge
 from collector.store.placement import follow_owners, place_records
 from collector.store.recorded import set_tags
+from collector.store.recorded_conflict import keep_conflicts
 from collector.store.recorded_side import apply_changes, load_family
 from collector.store.schema import identity_constraint, merged_ci, pin, recorded_claim, source_record
 from collector.store.settle import settle
@@ -100,6 +101,7 @@ def carry_out_merge(
     links = _link(work, records)
     changes = [*_survivor_changes(work), *_part_changes(work, sides)]
     recorded = apply_changes(edit, changes, {}) if changes else []
+    keep_conflicts(edit, made.id, work.survivor.id, work.union.conflicts)
     given_tags = _give_tags(work)
     lent_pins = _lend_pins(work)
     mark_decided(edit, {work.survivor.id})

@@ -12,9 +12,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Column, ColumnElement, Table, Text, cast, insert, literal, select, update
 
-from collector.store.ci import load_cis
+from collector.store.ci import load_cis, resolve
 from collector.store.edit import Edit
-from collector.store.merge_side import resolve
 from collector.store.past import correct_owners, keep_ends_where, keep_links_where
 from collector.store.schema import check_state, ci, moved_row, portable_key, relation, source_record, transition
 from collector.store.statement import insert_missing, parts, update_rows

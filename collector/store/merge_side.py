@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, or_, select
 
 from collector.reconcile.union import Refusal, Side, find_refusals
-from collector.store.ci import StoredCi, load_cis
+from collector.store.ci import StoredCi, load_cis, resolve
 from collector.store.content import decode
 from collector.store.edit import Edit
 from collector.store.recorded_side import recorded_of
@@ -42,17 +42,6 @@ def load_to_merge(edit: Edit, keys: Sequence[str]) -> list[StoredCi]:
                 current=into.id,
             )
     return found
-
-
-def resolve(connection: Connection, ci_id: str) -> StoredCi:
-    """The CI that an id leads to now, whatever it was merged into."""
-    seen: set[str] = set()
-    while True:
-        row = load_cis(connection, [ci_id])[ci_id]
-        if row.redirect_to is None or row.id in seen:
-            return row
-        seen.add(row.id)
-        ci_id = row.redirect_to
 
 
 def load_sides(edit: Edit, rows: Sequence[StoredCi]) -> list[Side]:

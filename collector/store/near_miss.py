@@ -6,8 +6,7 @@ import msgspec
 from sqlalchemy import select
 
 from collector.reconcile.record import LinkEvidence, Suggestion
-from collector.store.ci import load_cis
-from collector.store.merge_side import resolve
+from collector.store.ci import load_cis, resolve
 from collector.store.reading import Reading
 from collector.store.schema import source_record
 from muster.merge_view import NearMiss

@@ -10,11 +10,11 @@ from sqlalchemy import func, or_, select
 from collector.reconcile.case import ACTIONS
 from collector.reconcile.union import PIN, Side, Union, find_refusals, propose_survivor, unite
 from collector.store.case_member_ci import load_member_cis
-from collector.store.ci import StoredCi
+from collector.store.ci import StoredCi, resolve
 from collector.store.content import decode
 from collector.store.edit import Context, Edit
 from collector.store.merge_family import pair_families
-from collector.store.merge_side import load_exact, load_sides, resolve
+from collector.store.merge_side import load_exact, load_sides
 from collector.store.near_miss import load_near_misses
 from collector.store.reading import Reading, load_refs
 from collector.store.recorded_side import load_family

@@ -514,6 +514,15 @@ trusted_value = Table(
     Column("decision_id", UuidText, nullable=False),
     sqlite_with_rowid=False,
 )
+recorded_conflict = Table(
+    "recorded_conflict",
+    metadata,  # what a CI that was merged away had on record otherwise, as long as nobody has chosen
+    Column("ci_id", UuidText, ForeignKey("ci.id"), primary_key=True),
+    Column("attribute", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),  # MessagePack
+    Column("decision_id", UuidText, nullable=False),
+    Index(None, "decision_id"),
+)
 made_later = Table(
     "made_later",
     metadata,  # what was made after a merge and waits, since the un-merge, for a word on whose it is

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -11,6 +11,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from collector.service_record import ServiceRecord, StoredDefinition
+from collector.store.ci import resolve
 from collector.store.incident import load_open_incidents
 from collector.store.schema import ci, service_definition, service_state
 from muster.document import parse_yaml
@@ -85,9 +86,32 @@ def load_versions(connection: Connection, *, since: int) -> list[StoredDefinitio
 def find_cis(connection: Connection, names: Iterable[str]) -> dict[str, list[CiRef]]:
     """The CIs that a service's document means by each name: by id, by number, else by name among those that still exist.
 
-    By name a host or device goes before its parts; a part is meant where nothing else is named so.
+    By name a host or device goes before its parts; a part is meant where nothing else is named so. A CI that was merged into another
+    means that one.
     """
     wanted = sorted(set(names))
+    found = _find_standing(connection, wanted)
+    missing = [name for name, cis in found.items() if not cis]
+    return {**found, **_find_merged(connection, missing)} if missing else found
+
+
+def _find_merged(connection: Connection, names: Sequence[str]) -> dict[str, list[CiRef]]:
+    """The CIs that those of these names, which are no more, were merged into."""
+    found: dict[str, list[CiRef]] = {}
+    for start in range(0, len(names), _NAMES_PER_QUERY):
+        part = names[start : start + _NAMES_PER_QUERY]
+        numbers = [int(name) for name in part if name.isdecimal() and len(name) < 19]
+        is_gone = ci.c.redirect_to.is_not(None) & (ci.c.redirect_to != ci.c.id) & ci.c.owner_ci_id.is_(None)
+        query = select(ci.c.id, ci.c.number, ci.c.name).where(or_(ci.c.id.in_(part), ci.c.name.in_(part), ci.c.number.in_(numbers)), is_gone)
+        for row in connection.execute(query.order_by(ci.c.number)).all():
+            kept = resolve(connection, row.id)
+            if kept.redirect_to is None and kept.lifecycle not in _GONE:
+                named = next(each for each in (row.id, str(row.number), row.name) if each in part)
+                found.setdefault(named, []).append(CiRef(id=kept.id, number=kept.number, ci_class=kept.ci_class, name=kept.name))
+    return {name: list({each.id: each for each in cis}.values()) for name, cis in found.items()}
+
+
+def _find_standing(connection: Connection, wanted: Sequence[str]) -> dict[str, list[CiRef]]:
     found: dict[str, list[CiRef]] = {name: [] for name in wanted}
     parts: dict[str, list[CiRef]] = {}
     columns = (ci.c.id, ci.c.number, ci.c.ci_class, ci.c.name, ci.c.lifecycle, ci.c.owner_ci_id)

@@ -20,6 +20,7 @@ from collector.store.edit import Edit
 from collector.store.identifier import new_id
 from collector.store.observed_view import View
 from collector.store.past import keep_changes
+from collector.store.recorded_conflict import ask_conflicts, load_conflicts
 from collector.store.relation_side import load_relation_sides
 from collector.store.schema import difference
 from collector.store.statement import parts, update_rows
@@ -46,11 +47,14 @@ def advance_differences(
     for each in load_differences(edit, looked_up):
         stored.setdefault(each.ci_id, []).append(each)
     sides = load_relation_sides(edit, [view.ci for view in views if view.ci.is_recorded])
+    conflicts = load_conflicts(edit, [view.ci.id for view in views if view.ci.is_recorded and view.ci.has_decisions])
     work = _Work(edit, authority, reconsidered)
     for view in views:
         seeds = _compare(edit, view, owners.get(view.ci.owner_ci_id or ""))
         if view.ci.id in sides:
             seeds += compare_relations(edit.context.relations, sides[view.ci.id])
+        if view.ci.id in conflicts:
+            seeds += ask_conflicts(edit, view, conflicts[view.ci.id], seeds)
         known = stored.get(view.ci.id, [])
         if seeds or known:
             _advance(work, view, seeds, known)

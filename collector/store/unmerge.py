@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from collector.store.ci import StoredCi, load_cis
+from collector.store.ci import StoredCi, load_cis, resolve
 from collector.store.claim import save_recorded_claims
 from collector.store.edit import NO_VALUE, Context, Edit
 from collector.store.identifier import new_id
@@ -25,8 +25,8 @@ from collector.store.merge_found import Merge, find_merge
 from collector.store.merge_later import note_made_later
 from collector.store.merge_move import Returned, give_back
 from collector.store.merge_restore import restore_decided, restore_pins, restore_recorded, restore_tags
-from collector.store.merge_side import resolve
 from collector.store.placement import follow_owners
+from collector.store.recorded_conflict import drop_conflicts
 from collector.store.recorded_side import recorded_of
 from collector.store.schema import ci, decision, identity_constraint, merged_ci, source_record
 from collector.store.settle import settle
@@ -64,6 +64,7 @@ def carry_out_unmerge(edit: Edit, made: Made, merge: Merge) -> set[str]:
     _restore_links(edit, merge, returned)
     constraint_ids = _part(edit, made, merge, returned, holder) if merge.kind == "merge" else _loosen(edit, merge, _independent(edit, returned))
     sides = restore_recorded(edit, merge) if is_whole else []
+    drop_conflicts(edit, merge.decision_id)
     restore_tags(edit, merge, holder, is_whole=is_whole)
     restore_pins(edit, merge)
     restore_decided(edit, merge)

@@ -164,3 +164,20 @@ def test_ids_and_numbers_of_merged_cis_stay_known(estate: Estate) -> None:
     parted = estate.decide(unmerge, made, now=at(3))
     assert estate.rows(select(merged_ci.c.undone_by)) == [(parted,)]
     assert not estate.rows(select(source_record.c.id).where(source_record.c.ci_id.is_(None)))
+
+
+def test_a_conflict_that_nobody_decided_is_asked_until_somebody_does(estate: Estate) -> None:
+    left, right = two_hosts(estate)
+    estate.accept_all(2)
+    for key, place in ((left, "R1"), (right, "R2")):
+        estate.decide(patch_recorded, key, Patch({"location": place}), now=at(3))
+    made = estate.decide(merge_cis, left, [right], {"name": "survivor"}, now=at(4))
+    asked = [each for each in estate.open_values() if each[2] == "location"]
+    assert asked == [(left, "changed_attribute", "location", "R1", "R2")]
+    estate.send("agent/a/1", {"host": section(host("a", machine_id="0" * 31 + "1", attributes={"model": "M"}), port("eth0"))}, at=5)
+    assert [each for each in estate.open_values() if each[2] == "location"] == asked
+    estate.accept_all(6)
+    assert estate.recorded("a")["location"] == "R2"
+    assert estate.open_values() == []
+    estate.decide(unmerge, made, now=at(7))
+    assert (estate.recorded("a")["location"], estate.recorded("b")["location"], estate.open_values()) == ("R2", "R2", [])

@@ -676,6 +676,16 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "recorded_conflict",
+        sa.Column("ci_id", UuidText, nullable=False),
+        sa.Column("attribute", sa.Text(), nullable=False),
+        sa.Column("value", sa.LargeBinary(), nullable=False),
+        sa.Column("decision_id", UuidText, nullable=False),
+        sa.ForeignKeyConstraint(["ci_id"], ["ci.id"], name=op.f("fk_recorded_conflict_ci_id")),
+        sa.PrimaryKeyConstraint("ci_id", "attribute", name=op.f("pk_recorded_conflict")),
+    )
+    op.create_index(op.f("ix_recorded_conflict_decision_id"), "recorded_conflict", ["decision_id"], unique=False)
+    op.create_table(
         "made_later",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("decision_id", UuidText, nullable=False),
