@@ -45,6 +45,7 @@ def load_neighbourhoods(edit: Edit, record_ids: Collection[int]) -> list[Neighbo
     """One neighbourhood for each component that holds one of these records."""
     found = _Closure()
     _close(edit, found, record_ids)
+    _look_around(edit, found, limit=len(record_ids))
     found.bystanders = load_views(edit, _find_bystanders(edit, found.claims))
     for row in find_holders(edit.connection, recorded_claim, _weak_values(edit, found.claims), limit=_BYSTANDERS):
         found.namesakes.setdefault(row.ci_id, set()).add((row.kind, row.value))
@@ -55,10 +56,28 @@ def load_neighbourhoods(edit: Edit, record_ids: Collection[int]) -> list[Neighbo
     return [_neighbourhood(group, found) for group in sorted(_components(edit, found), key=min) if not group.isdisjoint(record_ids)]
 
 
-def _close(edit: Edit, found: _Closure, record_ids: Collection[int]) -> None:
-    """Rounds of records that share a value, a CI or a person's word with those of the round before, until there are no more."""
+def _look_around(edit: Edit, found: _Closure, *, limit: int) -> None:
+    """The other holders of the doubted values of these records, and whatever is theirs; what they doubt beside that stays as it is.
+
+    Followed from holder to holder, the docks of an office would make one neighbourhood of all its laptops.
+    """
+    values = _as_claimed((kind, value) for kind, _, value in found.doubtful)
+    most = edit.context.settings.neighbourhood_limit + 1
+    holders = {row.record_id for row in find_holders(edit.connection, identity_claim, values, limit=most)}
+    for row in find_holders(edit.connection, recorded_claim, values, limit=most):
+        found.recorded.setdefault(row.ci_id, set()).add((row.kind, row.value))
+    holders |= _records_of(edit.connection, found.recorded.keys())
+    if holders - found.claims.keys():
+        _close(edit, found, holders - found.claims.keys(), around=limit)
+
+
+def _close(edit: Edit, found: _Closure, record_ids: Collection[int], *, around: int = 0) -> None:
+    """Rounds of records that share a value, a CI or a person's word with those of the round before, until there are no more.
+
+    Values that are doubted are not followed. `around`: these records are the surroundings of so many.
+    """
     limit = edit.context.settings.neighbourhood_limit
-    most = limit * max(1, len(record_ids))
+    most = limit * max(1, around or len(record_ids))
     asked: set[tuple[str, str]] = set()
     frontier = set(record_ids)
     while frontier:
@@ -68,9 +87,9 @@ def _close(edit: Edit, found: _Closure, record_ids: Collection[int]) -> None:
         found.views |= views
         constraints = _load_constraints(edit.connection, frontier)
         found.constraints += [each for each in constraints if each not in found.constraints]
-        _sort_quarantined(edit, found, new)
+        _sort_quarantined(edit, found, new, is_around=bool(around))
         _sort_corroborating(edit, found, new)
-        values = _usable_values(edit, new, found) - asked
+        values = _usable_values(edit, new, found, follows_doubted=False) - asked
         asked |= values
         frontier = {row.record_id for row in find_holders(edit.connection, identity_claim, _as_claimed(values), limit=most + 1)}
         frontier |= _records_of(edit.connection, {view.ci_id for view in views.values() if view.ci_id is not None})
@@ -84,12 +103,13 @@ def _close(edit: Edit, found: _Closure, record_ids: Collection[int]) -> None:
             return
 
 
-def _sort_quarantined(edit: Edit, found: _Closure, new: Mapping[int, tuple[Claim, ...]]) -> None:
-    """Which quarantined values can be judged again, because all their holders can be looked at, and which have too many."""
+def _sort_quarantined(edit: Edit, found: _Closure, new: Mapping[int, tuple[Claim, ...]], *, is_around: bool) -> None:
+    """Which quarantined values can be judged again, because all their holders are looked at, and which are not: those with too many, and
+    those of the surroundings alone."""
     known = found.quarantined.keys() | found.doubtful
     stored = find_quarantined(edit.connection, (claim for each in new.values() for claim in each if claim.key not in known))
     held = count_holders(edit.connection, stored)
-    crowded = {key: since for key, since in stored.items() if held.get(key, 0) > DOUBTED_HOLDERS}
+    crowded = {key: since for key, since in stored.items() if is_around or held.get(key, 0) > DOUBTED_HOLDERS}
     found.quarantined |= crowded
     found.doubtful |= stored.keys() - crowded.keys()
 
@@ -101,14 +121,15 @@ def _sort_corroborating(edit: Edit, found: _Closure, new: Mapping[int, tuple[Cla
     found.crowded |= {value for value, count in count_claims(edit.connection, values).items() if count > DOUBTED_HOLDERS}
 
 
-def _usable_values(edit: Edit, claims: Mapping[int, tuple[Claim, ...]], found: _Closure) -> set[tuple[str, str]]:
+def _usable_values(edit: Edit, claims: Mapping[int, tuple[Claim, ...]], found: _Closure, *, follows_doubted: bool = True) -> set[tuple[str, str]]:
     """What these records share with others: kind and value, a permanent address as the address that it is."""
     kinds = edit.context.closing_kinds
+    barred = found.quarantined.keys() if follows_doubted else found.quarantined.keys() | found.doubtful
     return {
         ("mac" if claim.kind == "permanent_mac" else claim.kind, claim.value)
         for each in claims.values()
         for claim in each
-        if claim.kind in kinds and claim.state in _USABLE and claim.key not in found.quarantined and (claim.kind, claim.value) not in found.crowded
+        if claim.kind in kinds and claim.state in _USABLE and claim.key not in barred and (claim.kind, claim.value) not in found.crowded
     }
 
 
