@@ -40,6 +40,13 @@ _OBSERVATION = ("record_id", "observed_at", "content_hash", "known_from")
 _SEARCHED = ("ci_id", "attribute", "value")
 
 
+class Candidate(msgspec.Struct):
+    """An item that may be a part of a new host, with how its CI would look."""
+
+    taken: TakenItem
+    form: NewbornForm
+
+
 class _Newborn(msgspec.Struct):
     taken: TakenItem
     form: NewbornForm
@@ -47,36 +54,42 @@ class _Newborn(msgspec.Struct):
     owner_record_id: int
 
 
-def choose_newborn(edit: Edit, delivery: Delivery, work: Inventory, dependents: Sequence[TakenItem]) -> list[TakenItem]:
+def choose_newborn(edit: Edit, delivery: Delivery, work: Inventory, dependents: Sequence[TakenItem]) -> list[Candidate]:
     """The items that may be parts of new hosts, by what is known before hosts are identified."""
     made = {each.ref for each in work.made if each.owner_ref is None}
     if not made or (not delivery.source.is_new and has_waiting(edit.connection, delivery.source.id)):
         return []
     owners = {each.item.owner for each in dependents}
     old = {each.section for each in work.records.values() if each.ref not in made} | {name for name, refs in work.settled.items() if refs}
-    sections = {name for name in delivery.listed if name not in old and _is_fresh(edit, delivery, name)}
-    return [
-        each
-        for each in dependents
-        if each.item.owner in made
-        and each.section in sections
-        and each.item.ref not in owners
-        and each.item.ref not in work.records
-        and _form(edit, delivery, each) is not None
-    ]
+    kind = delivery.source.key.kind
+    kept = {name: (kind, _is_complete(delivery, name)) for name in delivery.listed if name not in old and _is_fresh(edit, delivery, name)}
+    found: list[Candidate] = []
+    for each in dependents:
+        item, key = each.item, kept.get(each.section)
+        if key is None or item.owner not in made or item.ref in owners or item.ref in work.records:
+            continue
+        forms = each.known.forms
+        form = forms[key] if key in forms else forms.setdefault(key, _make_form(edit, delivery, each.known, is_complete=key[1]))
+        if form is not None:
+            found.append(Candidate(each, form))
+    return found
 
 
-def bear(edit: Edit, delivery: Delivery, work: Inventory, chosen: Sequence[TakenItem], moved: Collection[int]) -> list[TakenItem]:
+def bear(edit: Edit, delivery: Delivery, work: Inventory, chosen: Sequence[Candidate], moved: Collection[int]) -> list[TakenItem]:
     """Write records and CIs of these parts; those whose owner turned out to be known are given back."""
-    owners = _new_owners(edit, delivery, work, {each.item.owner or "" for each in chosen}, moved)
+    owners = _new_owners(edit, delivery, work, {each.taken.item.owner or "" for each in chosen}, moved)
     newborn: list[_Newborn] = []
+    left: list[TakenItem] = []
     for each in chosen:
-        owner, form = owners.get(each.item.owner or ""), _form(edit, delivery, each)
-        if owner is not None and form is not None:
-            newborn.append(_Newborn(each, form, owner, work.records[each.item.owner or ""].id))
+        ref = each.taken.item.owner or ""
+        owner = owners.get(ref)
+        if owner is None:
+            left.append(each.taken)
+        else:
+            newborn.append(_Newborn(each.taken, each.form, owner, work.records[ref].id))
     if newborn:
         _write(edit, delivery, newborn)
-    return [each for each in chosen if (each.item.owner or "") not in owners]
+    return left
 
 
 def _new_owners(edit: Edit, delivery: Delivery, work: Inventory, refs: Iterable[str], moved: Collection[int]) -> dict[str, StoredCi]:
@@ -96,14 +109,9 @@ def _is_fresh(edit: Edit, delivery: Delivery, section: str) -> bool:
     return word is not None and edit.now - delivery.observed_at <= edit.context.settings.fresh_for_ms(word.interval_seconds)
 
 
-def _form(edit: Edit, delivery: Delivery, taken: TakenItem) -> NewbornForm | None:
-    """The CI that the item becomes; None: the general path must find out."""
-    word = delivery.report.sections[taken.section]
-    is_complete = word.complete and word.status == "ok" and taken.section not in delivery.unreadable
-    key = (delivery.source.key.kind, is_complete)
-    if key not in taken.known.forms:
-        taken.known.forms[key] = _make_form(edit, delivery, taken.known, is_complete=is_complete)
-    return taken.known.forms[key]
+def _is_complete(delivery: Delivery, section: str) -> bool:
+    word = delivery.report.sections[section]
+    return word.complete and word.status == "ok" and section not in delivery.unreadable
 
 
 def _make_form(edit: Edit, delivery: Delivery, known: KnownItem, *, is_complete: bool) -> NewbornForm | None:

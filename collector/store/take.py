@@ -14,7 +14,7 @@ from collector.store.inventory import Inventory, load_inventory, save_inventory,
 from collector.store.late import take_late
 from collector.store.link import identify_records
 from collector.store.loss import brake_source, count_missing, judge_section_loss, note_resurrections, word_of
-from collector.store.newborn import bear, choose_newborn
+from collector.store.newborn import Candidate, bear, choose_newborn
 from collector.store.placement import follow_owners, place_records
 from collector.store.relation import follow_refs, load_section_relations, retry_pending, take_relations
 from collector.store.relation_loss import count_missed_relations
@@ -83,9 +83,9 @@ def _take_content(edit: Edit, delivery: Delivery, changed: Collection[str], coun
     return work
 
 
-def _take_dependents(edit: Edit, delivery: Delivery, work: Inventory, dependents: Sequence[TakenItem], later: Sequence[TakenItem]) -> None:
+def _take_dependents(edit: Edit, delivery: Delivery, work: Inventory, dependents: Sequence[TakenItem], later: Sequence[Candidate]) -> None:
     """Take parts, but for those that are taken later; then write the records."""
-    left = {each.item.ref for each in later}
+    left = {each.taken.item.ref for each in later}
     take_dependents(edit, delivery, work, [each for each in dependents if each.item.ref not in left] if left else dependents)
     save_inventory(edit, delivery, work)
 
