@@ -101,6 +101,25 @@ def _judge_clone(believer: Believer, truths: list[str], day: Day) -> str:
     return said or ("" if day.cases["clone"] else "no clone case") or _only(day, made=day.made, differences=("new_ci",), cases=("clone",))
 
 
+def _enrol_clone_anew(world: World, at: int) -> list[str]:
+    clone = next(each for each in world.of("guest") if each.name.endswith("-copy"))
+    original = next(each for each in world.of("guest") if each.agent == clone.agent and each is not clone)
+    clone.agent, clone.agent_name = world.hexadecimal(32), clone.name
+    return [original.truth, clone.truth]
+
+
+def _judge_enrolled(believer: Believer, truths: list[str], day: Day) -> str:
+    original, clone = (believer.cis_of(each) for each in truths)
+    said = "the clone is taken for its original" if original & clone else "" if len(clone) == 1 else f"the clone is {len(clone)} CIs"
+    return said or _only(day, differences=("new_ci",))
+
+
+def _exchange_addresses(world: World, at: int) -> list[str]:
+    one, other = world.of("printer")[:2]
+    one.address, other.address = other.address, one.address
+    return [one.truth, other.truth]
+
+
 def _return_device(world: World, at: int) -> list[str]:
     old = _pick(world, "switch", "snmp")
     new = world.make("switch")
@@ -186,6 +205,8 @@ EVENTS = (
     Event("server renamed", "one difference of its name", _rename, _judge_same("changed_attribute name")),
     Event("package upgraded everywhere", "a difference of each version", _upgrade, _judge_upgrade),
     Event("guest cloned with its agent", "a clone case, two CIs", _clone, _judge_clone),
+    Event("clone enrolled anew", "two CIs, no further case", _enrol_clone_anew, _judge_enrolled),
+    Event("two printers exchange addresses", "the same CIs, nothing opens", _exchange_addresses, _judge_same()),
     Event("switch returned and exchanged", "a new CI, a replacement case, the old one absent", _return_device, _judge_returned),
     Event(
         "mainboard swapped", "the same CI, at most a replacement case", _swap_mainboard,

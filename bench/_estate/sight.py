@@ -5,6 +5,7 @@ The truth stands in `description`, which identifies nothing and is never compare
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -111,7 +112,7 @@ def manager_report(sight: Sight, world: World, zone: str, at: int) -> tuple[Sour
         Item(
             each.truth,
             "virtual_machine",
-            {"hypervisor_uuid": f"vc-{each.truth}", "dmi_uuid": each.uuid, "mac": each.macs, "hostname": each.name},
+            {"hypervisor_uuid": f"vc-{each.truth}", "dmi_uuid": swap_uuid(each.uuid), "mac": each.macs, "hostname": each.name},
             {"name": each.name, "description": each.truth},
         )
         for each in guests
@@ -119,6 +120,11 @@ def manager_report(sight: Sight, world: World, zone: str, at: int) -> tuple[Sour
     relations = [RelationClaim("runs_on", each.truth, each.host) for each in guests]
     source = SourceName("hypervisor", f"manager-{zone}", "1", zone)
     return source, sight.report(source, {"inventory": (items, relations)}, at)
+
+
+def swap_uuid(text: str) -> str:
+    """A UUID as managers tell it that read the first three fields of SMBIOS in the other byte order (DSP0134 7.2.1)."""
+    return str(uuid.UUID(bytes=uuid.UUID(text).bytes_le))
 
 
 def _class(machine: Machine) -> str:

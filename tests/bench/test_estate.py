@@ -38,7 +38,7 @@ def test_no_two_machines_are_taken_for_one(course: Course) -> None:
 
 def test_each_event_comes_out_as_it_should(course: Course) -> None:
     assert [(name, fault) for name, _, fault in course.events if fault] == []
-    assert len(course.events) == 12
+    assert len(course.events) == 14
 
 
 def test_the_tables_name_every_event(course: Course) -> None:
