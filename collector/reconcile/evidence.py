@@ -46,7 +46,7 @@ class Reasons:
             if not edge.rule.one_name or max(edge.left, edge.right) >= len(self.clustering.nodes) + len(self.bystanders):
                 continue
             pair = (self._record(edge.left), self._record(edge.right))
-            if pair[0] is None or pair[1] is None or self._same_cluster(edge) or (pair[0].ci_id is not None and pair[0].ci_id == pair[1].ci_id):
+            if pair[0] is None or pair[1] is None or self._same_cluster(edge):
                 continue
             seed = self._replacement(edge, pair[0], pair[1])
             if seed is not None:
