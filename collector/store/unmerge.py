@@ -25,6 +25,7 @@ from collector.store.merge_found import Merge, find_merge
 from collector.store.merge_later import note_made_later
 from collector.store.merge_move import Returned, give_back
 from collector.store.merge_restore import restore_decided, restore_pins, restore_recorded, restore_tags
+from collector.store.past import correct_back
 from collector.store.placement import follow_owners
 from collector.store.recorded_conflict import drop_conflicts
 from collector.store.recorded_side import recorded_of
@@ -67,6 +68,7 @@ def carry_out_unmerge(edit: Edit, made: Made, merge: Merge) -> set[str]:
     drop_conflicts(edit, merge.decision_id)
     restore_tags(edit, merge, holder, is_whole=is_whole)
     restore_pins(edit, merge)
+    correct_back(edit, merge.at)
     restore_decided(edit, merge)
     for row in load_cis(edit.connection, merge.losers).values():
         save_recorded_claims(edit, row.id, row.zone, recorded_of(edit, row))

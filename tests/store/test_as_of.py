@@ -248,6 +248,17 @@ def test_an_unmerge_is_one_as_known_then_and_two_as_known_today_about_then(estat
     assert [len(reader.list_cis_then("class:server", at=at(30), known_at=at(known)).items) for known in (30, 50)] == [1, 2]
 
 
+def test_what_a_merge_put_on_record_never_was_there_once_it_is_taken_back(estate: Estate) -> None:
+    web, db = two_hosts(estate)
+    estate.accept_all(5)
+    estate.decide(patch_recorded, web, Patch(changes={"location": "R1"}), now=at(6))
+    merged = estate.decide(merge_cis, db, [web], now=at(20))
+    estate.decide(undo_decision, merged, now=at(40))
+    reader = reader_of(estate)
+    told = [reader.ci_as_at(db, at(30), at(known)).recorded.get("location") for known in (30, 50)]
+    assert (told, reader.ci_as_at(web, at(30)).recorded["location"]) == (["R1", None], "R1")
+
+
 def test_a_decision_taken_back_was_in_force_as_known_then_and_never_was_as_known_today(estate: Estate) -> None:
     estate.send("agent/web01/a1", {"host": section(host("web", "S1ABC", "6.1", 1))}, at=0)
     estate.accept_all(5)
