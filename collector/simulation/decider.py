@@ -15,6 +15,7 @@ from collector.simulation.case_format import Adopt, CiName, Decide, Merge, Name,
 from collector.simulation.naming import Naming
 from collector.store.apply_change import apply_changes
 from collector.store.case_decision import MemberChoice
+from collector.store.case_lookup import find_records
 from collector.store.decision import (
     Choice,
     adopt_suggestion,
@@ -30,7 +31,6 @@ from collector.store.recording import record_ci
 from collector.store.review_decision import ReviewWish, review_differences
 from collector.store.tombstone import delete_ci
 from collector.store.unmerge import unmerge
-from collector.store.whole_state import find_records
 from muster.errors import ConfigurationError, NotFoundError
 from muster.instant import parse_instant
 

@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 from collector.reconcile.claim import RECORDED_PREFIX
 from collector.reconcile.lifecycle import ACTIVE_STATES
 from collector.simulation.case_format import CaseName, CiName, DifferenceName, Name
-from collector.store.whole_state import CaseRow, DifferenceRow, find_cases, find_differences, find_record_cis, load_whole_state
+from collector.store.case_lookup import find_cases, find_differences, find_record_cis
+from collector.store.whole_state import CaseRow, DifferenceRow, load_whole_state
 from muster.errors import ConflictError, NotFoundError, quote
 from muster.model.state import CaseKind
 

@@ -40,7 +40,10 @@ def render_state(whole: WholeState, *, rejected: Told = (), refused: Told = (), 
         "rejected": [name(each) for each in rejected],
         "refused": [each if raw_ids else _forget(name(each)) for each in refused],
         "relations": _relations(whole.relations, name),
-        "redirects": sorted((_redirect(each, names) for each in whole.cis if each.redirect_to is not None and each.is_recorded), key=_text),
+        "redirects": sorted(
+            (_redirect(each, names) for each in whole.cis if each.redirect_to not in (None, each.id) and each.is_recorded), key=_text
+        ),
+        "tombstones": sorted(({"class": each.ci_class, "name": each.name} for each in whole.cis if each.redirect_to == each.id), key=_text),
         "held": [{"source": source, "ref": ref} for source, ref in whole.held],
         "decisions": [
             {"kind": each.kind, "by": each.made_by, "reason": each.reason, "is_undone": each.undone_by is not None} for each in whole.decisions
@@ -89,6 +92,7 @@ def _ci(each: CiRow, names: Mapping[str, str], name: Callable[[Any], Any]) -> di
         "recorded": name(_sorted(each.recorded)),
         "tags": _sorted(each.tags),
         "provenance": _sorted(each.provenance),
+        **({"returned_from": list(each.returned_from)} if each.returned_from else {}),
     }
 
 

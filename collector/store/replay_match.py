@@ -14,6 +14,7 @@ from sqlalchemy import Connection, insert, select, tuple_
 from collector.store.content import load_contents, save_contents
 from collector.store.edit import Context, Edit
 from collector.store.engine import Database
+from collector.store.identifier import new_id
 from collector.store.link import identify_records
 from collector.store.placement import follow_owners, place_records
 from collector.store.replay_source import load_source_numbers
@@ -113,7 +114,7 @@ class Match:
         for row in rows:
             one, other = known.get((self._forth.get(row.ls, 0), row.lr)), known.get((self._forth.get(row.rs, 0), row.rr))
             if one is not None and other is not None and one != other:
-                values.append({"kind": row.kind, "left_record_id": one, "right_record_id": other, "decision_id": "replay", "created_at": now})
+                values.append({"kind": row.kind, "left_record_id": one, "right_record_id": other, "decision_id": new_id(now), "created_at": now})
         if not values:
             return
         connection.execute(insert(identity_constraint), values)

@@ -12,7 +12,21 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from collector.store.content import decode, load_contents
-from collector.store.schema import case_member, ci, decision, difference, observation_history, relation, review_case, section, source, source_record
+from collector.store.schema import (
+    audit,
+    case_member,
+    ci,
+    decision,
+    difference,
+    observation_history,
+    relation,
+    review_case,
+    section,
+    source,
+    source_record,
+    tombstone,
+)
+from collector.store.tombstone import find_tombstones
 
 
 class CiRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +52,7 @@ class CiRow(msgspec.Struct, frozen=True, kw_only=True):
     provenance: dict[str, str]
     has_changed: bool  # a source told something else of it once, or no longer tells of it
     linked_at: frozenset[int]  # when its records came to it
+    returned_from: tuple[str, ...] = ()  # names of deleted CIs that it was once
 
 
 class RelationRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,17 +155,34 @@ def load_whole_state(connection: Connection) -> WholeState:
     closed = [row for row in connection.execute(left) if row.ci_id not in records]
     for row in closed:  # what another thing took the ref of is still told by its last record
         records[row.ci_id].append((names[row.source_id], row.ref, True))
+    returned = _load_returned(connection)
     return WholeState(
-        cis=tuple(msgspec.structs.replace(each, linked_at=frozenset(linked[each.id])) for each in _load_cis(connection, records, names, changed_cis)),
+        cis=tuple(
+            msgspec.structs.replace(each, linked_at=frozenset(linked[each.id]), returned_from=returned.get(each.id, ()))
+            for each in _load_cis(connection, records, names, changed_cis)
+        ),
         relations=_load_relations(connection, names),
         differences=_load_differences(connection),
         cases=_load_cases(connection, changed),
         decisions=tuple(
             DecisionRow(id=row.id, kind=row.kind, made_by=row.made_by, reason=row.reason, at=row.at, undone_by=row.undone_by)
-            for row in connection.execute(select(decision).order_by(decision.c.at, decision.c.id))
+            for row in _in_order(connection)
         ),
         held=tuple(sorted(held)),
     )
+
+
+def _in_order(connection: Connection) -> list[Any]:
+    """Decisions as they were made: ids of one millisecond stand in no order, the audit trail does."""
+    query = select(audit.c.subject, func.min(audit.c.id)).where(audit.c.action.like("decision.%")).group_by(audit.c.subject)
+    places: dict[str, int] = {row[0]: row[1] for row in connection.execute(query)}
+    return sorted(connection.execute(select(decision)).all(), key=lambda row: (row.at, places.get(row.id, 0)))
+
+
+def _load_returned(connection: Connection) -> dict[str, tuple[str, ...]]:
+    names = {row.ci_id: row.name for row in connection.execute(select(tombstone.c.ci_id, tombstone.c.name))}
+    found = find_tombstones(connection, list(connection.execute(select(ci.c.id)).scalars())) if names else {}
+    return {ci_id: tuple(names[each] for each in buried) for ci_id, buried in found.items()}
 
 
 def _load_changed(connection: Connection) -> set[int]:
@@ -163,7 +195,7 @@ def _load_changed(connection: Connection) -> set[int]:
 def _load_cases(connection: Connection, changed: set[int]) -> tuple[CaseRow, ...]:
     of_changed = {row.case_id for row in connection.execute(select(case_member)) if row.record_id in changed}
     rows = connection.execute(select(review_case).order_by(review_case.c.opened_at, review_case.c.id))
-    return tuple(msgspec.structs.replace(_case(row), has_changed=row.id in of_changed) for row in rows)
+    return tuple(msgspec.structs.replace(to_case(row), has_changed=row.id in of_changed) for row in rows)
 
 
 def _load_cis(connection: Connection, records: dict[str, list[tuple[str, str, bool]]], names: dict[int, str], changed: set[str]) -> tuple[CiRow, ...]:
@@ -232,10 +264,11 @@ def _stands(row: Any) -> bool:
 
 
 def _load_differences(connection: Connection) -> tuple[DifferenceRow, ...]:
-    return tuple(_difference(row) for row in connection.execute(select(difference).order_by(difference.c.opened_at, difference.c.id)))
+    return tuple(to_difference(row) for row in connection.execute(select(difference).order_by(difference.c.opened_at, difference.c.id)))
 
 
-def _difference(row: Any) -> DifferenceRow:
+def to_difference(row: Any) -> DifferenceRow:
+    """A row of `difference`, decoded."""
     return DifferenceRow(
         id=row.id,
         kind=row.kind,
@@ -253,7 +286,8 @@ def _difference(row: Any) -> DifferenceRow:
     )
 
 
-def _case(row: Any) -> CaseRow:
+def to_case(row: Any) -> CaseRow:
+    """A row of `review_case`, decoded."""
     return CaseRow(
         id=row.id,
         kind=row.kind,
@@ -263,41 +297,3 @@ def _case(row: Any) -> CaseRow:
         decision_id=row.decision_id,
         closed_at=row.closed_at,
     )
-
-
-def find_record_cis(connection: Connection, ref: str, source_name: str | None = None) -> list[str]:
-    """The CIs, survivors where merged, that have an open record of this ref, in the order of their numbers."""
-    query = (
-        select(ci.c.id, ci.c.redirect_to).join(source_record, source_record.c.ci_id == ci.c.id).join(source, source.c.id == source_record.c.source_id)
-    )
-    query = query.where(source_record.c.ref == ref, source_record.c.closed_at.is_(None)).order_by(ci.c.number)
-    if source_name is not None:
-        kind, name, instance = [*source_name.split("/", 2), "", ""][:3]
-        query = query.where(source.c.kind == kind, source.c.name == name, source.c.instance == instance)
-    found: dict[str, None] = {}
-    for row in connection.execute(query):
-        at, following, seen = row.id, row.redirect_to, {row.id}
-        while following is not None and following not in seen:
-            seen.add(following)
-            at, following = following, connection.execute(select(ci.c.redirect_to).where(ci.c.id == following)).scalar_one()
-        found[at] = None
-    return list(found)
-
-
-def find_differences(connection: Connection, ci_id: str) -> list[DifferenceRow]:
-    """The differences of a CI of any state, the newest first."""
-    query = select(difference).where(difference.c.ci_id == ci_id).order_by(difference.c.opened_at.desc(), difference.c.id.desc())
-    return [_difference(row) for row in connection.execute(query)]
-
-
-def find_cases(connection: Connection, kind: str) -> list[CaseRow]:
-    """The cases of a kind of any state, the newest first."""
-    query = select(review_case).where(review_case.c.kind == kind).order_by(review_case.c.opened_at.desc(), review_case.c.id.desc())
-    return [_case(row) for row in connection.execute(query)]
-
-
-def find_records(connection: Connection, ci_id: str) -> frozenset[tuple[str, str]]:
-    """The (source, ref) of a CI's open records."""
-    query = select(source.c.kind, source.c.name, source.c.instance, source_record.c.ref).join(source, source.c.id == source_record.c.source_id)
-    rows = connection.execute(query.where(source_record.c.ci_id == ci_id, source_record.c.closed_at.is_(None)))
-    return frozenset((f"{row.kind}/{row.name}/{row.instance}", row.ref) for row in rows)

@@ -11,10 +11,10 @@ import pytest
 from collector.simulation.case_file import parse_case, to_catalogue
 from collector.simulation.course import Course
 from collector.simulation.export import Site, build_case
+from collector.store.case_lookup import find_record_cis
 from collector.store.case_material import iterate_reports, load_material, load_sources
 from collector.store.engine import Database
 from collector.store.scratch import open_scratch
-from collector.store.whole_state import find_record_cis
 from muster.model.junk import shipped_junk
 from tests.cases.test_scenarios import SCENARIOS, read_case
 

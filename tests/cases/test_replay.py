@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy import delete, select
 
 from collector.reconcile.authorise import Condition, Policy, PolicySet
+from collector.simulation.case_file import parse_case
 from collector.simulation.course import Course
 from collector.simulation.replay import Replay, Replayed
 from collector.store.edit import Context
@@ -77,6 +79,34 @@ def test_what_the_journal_holds_no_more_is_taken_as_it_stands() -> None:
         assert (found.reports, found.standing) == (0, 2)
         assert found.comparison.counts.get("splits", 0) == 0
         assert [(each.kind, each.attribute) for each in [*found.comparison.opened, *found.comparison.gone]] == []
+
+
+def test_what_people_said_of_records_holds_in_the_replay() -> None:
+    """Two that only a person holds apart would be one otherwise."""
+    machine = {"class": "server", "identifiers": {"serial": "S1AAA"}, "attributes": {"vendor": "V"}}
+    sources = [("hypervisor", "vc"), ("ssh", "jump")]
+    steps: list[Any] = [
+        {
+            "at": f"2026-03-01T10:0{place}:00Z",
+            "report": {
+                "source": {"kind": kind, "name": name, "instance": "1", "zone": "z1"},
+                "sections": {"host": {"complete": True, "items": [{"ref": name, **machine}]}},
+            },
+        }
+        for place, (kind, name) in enumerate(sources)
+    ]
+    other = {
+        **steps[1]["report"],
+        "sections": {"host": {"complete": True, "items": [{"ref": "jump", **machine, "identifiers": {"serial": "S2BBB"}}]}},
+    }
+    steps = [steps[0], {**steps[1], "report": other}]
+    steps += [{"operation": {"merge": ["vc", "jump"]}}, {"operation": {"unmerge": "jump"}}]
+    with open_scratch() as live:
+        course = Course(parse_case(json.dumps({"steps": steps}), "case.json"), live)
+        course.run()
+        assert course.refused == []
+        found = replay(live, course)
+        assert {name: found.comparison.counts.get(name, 0) for name in ("merges", "splits")} == {"merges": 0, "splits": 0}
 
 
 def test_policy_is_tried_and_counted_before_it_is_in_force() -> None:
