@@ -174,7 +174,8 @@ def _judge_content(edit: Edit, delivery: Delivery, work: Inventory, state: Store
         state.is_released = state.is_released and not (said_complete and not is_shallow)
         state.digest = word.digest if word.status == "ok" else None
         if complete != state.complete:  # an empty value is a statement of a whole section alone
-            work.touched |= {each.ci_id for each in work.records.values() if each.section == state.name and each.ci_id is not None}
+            of_it = load_sections(edit.connection, delivery.source.id, [state.name]) if state.observed_at < at else work.records.values()
+            work.touched |= {each.ci_id for each in of_it if each.section == state.name and each.ci_id is not None}
         state.complete, state.observed_at = complete, at
     state.status, state.reason, state.depth = word.status, word.reason, max(state.depth, word.depth)
     state.interval_seconds = word.interval_seconds
