@@ -18,6 +18,7 @@ from muster.errors import ConflictError, InputError, NotFoundError, quote
 from muster.verification import VerificationItem
 
 DAY_MS = 86_400_000
+LATEST_MS = 32_503_680_000_000  # the year 3000
 TEXT_LIMIT = 200
 ACTION_LIMIT = 4_000
 
@@ -81,6 +82,8 @@ def change_finding(connection: Connection, key: str, change: FindingChange, *, a
         raise InputError("nothing to change; give owner, due_at or action", path="$")
     if "owner" in values and (not values["owner"].strip() or len(values["owner"]) > TEXT_LIMIT):
         raise InputError(f"an owner has 1 to {TEXT_LIMIT} characters", path="owner")
+    if change.due_at is not None:
+        check_date(change.due_at, path="due_at")
     values |= {"action": values["action"][:ACTION_LIMIT]} if "action" in values else {}
     before = {name: getattr(row, name) for name in values}
     _write(connection, row, **values)
@@ -97,6 +100,12 @@ def close_finding(connection: Connection, key: str, *, action: str, actor: str, 
     _write(connection, row, state="closed", action=said, closed_at=now, closed_by=actor)
     detail = {"verification": row.verification_id, "action": said, "was_overdue": row.due_at < now}
     audit_chain.append(connection, now, actor=actor, action="finding_closed", subject=str(row.number), detail=detail)
+
+
+def check_date(at: int, *, path: str) -> None:
+    """A date that people plan by. Raises InputError."""
+    if not 0 <= at < LATEST_MS:
+        raise InputError("give a date between 1970 and 3000", path=path)
 
 
 def find_finding(connection: Connection, key: str) -> Any:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from collector.store import audit_chain
 from collector.store.content import decode, encode
 from collector.store.filter import compile_text
-from collector.store.finding import open_findings
+from collector.store.finding import check_date, open_findings
 from collector.store.identifier import new_id
 from collector.store.read_verification import digest_run, find_run, load_items
 from collector.store.schema import verification, verification_item
@@ -177,6 +177,7 @@ def _check(catalogue: ClassCatalogue, plan: Plan, now: int) -> None:
         text = getattr(plan, name)
         if not text.strip() or len(text) > TEXT_LIMIT:
             raise InputError(f"give a {name} of at most {TEXT_LIMIT} characters", path=name)
+    check_date(plan.planned_at, path="planned_at")
     if not plan.seed or len(plan.seed) > TEXT_LIMIT:
         raise InputError("give a seed", path="seed")
     if plan.sample_size is not None and not 1 <= plan.sample_size <= SAMPLE_LIMIT:

@@ -1,11 +1,17 @@
-"""Fields of forms as values: numbers, and dates on the reader's wall clock."""
+"""Fields of forms as values: texts, numbers, and dates on the reader's wall clock."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from muster.errors import InputError, quote
+
+
+def read_text(form: Any, name: str) -> str:
+    """A field's text without space around it; NUL characters, which PostgreSQL does not hold, are left out."""
+    return str(form.get(name, "")).replace("\0", "").strip()
 
 
 def parse_number(text: str, *, path: str) -> int | None:

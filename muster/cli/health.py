@@ -12,7 +12,7 @@ from muster.cli.client import open_client, part
 from muster.cli.listing import DEFAULT_LIMIT, LimitOption, show_pages
 from muster.cli.output import Column, Output, OutputOption, UrlOption, column, instant, show_list
 
-COMMANDS = typer.Typer(help="CMDB health: completeness, correctness, freshness and what needs a person.", no_args_is_help=True)
+COMMANDS = typer.Typer(help="CMDB health: completeness, correctness, freshness and what needs a person. Alone as `show`.")
 ClassOption = Annotated[str, typer.Option("--class", help="Only CIs of this class and its sub-classes.")]
 ZoneOption = Annotated[str, typer.Option("--zone", help="Only CIs of this zone.")]
 OwnerOption = Annotated[str, typer.Option("--owner", help="Only what this person owns, as recorded, with its parts.")]
@@ -43,6 +43,21 @@ ITEM_COLUMNS = (
 )
 TREND = ("completeness", "correctness", "freshness", "coverage", "duplicates", "orphans", "unreviewed")
 SHOWN_LINES = 6
+
+
+@COMMANDS.callback(invoke_without_command=True)
+def show_alone(
+    context: typer.Context,
+    *,
+    ci_class: ClassOption = "",
+    zone: ZoneOption = "",
+    owner: OwnerOption = "",
+    output: OutputOption = Output.TABLE,
+    url: UrlOption = None,
+) -> None:
+    """CMDB health: completeness, correctness, freshness and what needs a person. Without a verb as `show`."""
+    if context.invoked_subcommand is None:
+        show(ci_class=ci_class, zone=zone, owner=owner, output=output, url=url)
 
 
 @COMMANDS.command()

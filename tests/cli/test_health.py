@@ -18,6 +18,7 @@ def test_figures_are_shown_for_people_and_programs(office: Office) -> None:
     table = office.run("health", "show", "--class", "server").out
     assert table.splitlines()[1].startswith("completeness")
     assert "CIs in scope" in table
+    assert office.run("health", "--class", "server").out == table
     (whole,) = office.read("health", "show")
     assert whole["ci_total"] >= 1
 

@@ -289,7 +289,7 @@ def test_a_sample_drawn_for_a_plan_that_changed_since_is_not_taken(desk: Desk) -
 
 UNFIT: tuple[dict[str, Any], ...] = (
     {"title": " "}, {"responsible": ""}, {"query": "colour:red"}, {"sample_size": 0}, {"sample_size": 10**6}, {"every_months": 0},
-    {"due_days": -1}, {"is_stratified": True}, {"seed": ""},
+    {"due_days": -1}, {"is_stratified": True}, {"seed": ""}, {"planned_at": -1}, {"planned_at": 10**19},
 )  # fmt: skip
 
 

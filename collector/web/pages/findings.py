@@ -9,7 +9,7 @@ from aiohttp import web
 from collector.api.keys import CATALOGUE, CLOCK, WRITER, actor_of
 from collector.store.finding import FindingChange, change_finding, close_finding
 from collector.web.done import explain_refusal
-from collector.web.form_field import parse_local, parse_number
+from collector.web.form_field import parse_local, parse_number, read_text
 from collector.web.page import PageModule, Route
 from collector.web.rendering import respond, with_query
 from collector.web.table_export import FORMATS, ROW_LIMIT, send_table
@@ -60,14 +60,14 @@ async def _render(request: web.Request, fault: tuple[str, int] = ("", 200)) -> w
 async def work(request: web.Request) -> web.StreamResponse:
     """Changes or closes a finding and leads back to the list."""
     form, visit = await request.post(), visit_of(request)
-    key, action = str(form.get("finding", "")), str(form.get("action_text", "")).strip()
+    key, action = str(form.get("finding", "")), read_text(form, "action_text")
     now, actor = request.app[CLOCK].now_ms(), actor_of(request)
     try:
         if form.get("do") == "close":
             await request.app[WRITER].run(lambda connection: close_finding(connection, key, action=action, actor=actor, now=now))
         else:
             due = parse_local(str(form.get("due", "")), visit.viewpoint.zone, path="due")
-            change = FindingChange(str(form.get("owner", "")).strip(), due, action)
+            change = FindingChange(read_text(form, "owner"), due, action)
             version = parse_number(str(form.get("version", "")), path="version")
             await request.app[WRITER].run(lambda connection: change_finding(connection, key, change, actor=actor, now=now, if_version=version))
     except (ConflictError, InputError, NotFoundError) as error:

@@ -13,7 +13,7 @@ from collector.api.resource.verification import make_seed, start
 from collector.store import verification as store
 from collector.store.verification import GivenAnswer, Plan
 from collector.web.done import explain_refusal
-from collector.web.form_field import parse_local, parse_number
+from collector.web.form_field import parse_local, parse_number, read_text
 from collector.web.page import PageModule, Route
 from collector.web.rendering import respond, with_query
 from collector.web.table_export import FORMATS, ROW_LIMIT, send_table
@@ -140,7 +140,7 @@ async def plan(request: web.Request) -> web.StreamResponse:
 
 def _parse_plan(form: Any, visit: Visit) -> Plan:
     def text(name: str) -> str:
-        return str(form.get(name, "")).strip()
+        return read_text(form, name)
 
     method = text("method")
     return Plan(
@@ -160,7 +160,7 @@ def _parse_plan(form: Any, visit: Visit) -> Plan:
 async def work(request: web.Request) -> web.StreamResponse:
     """Begins, answers, signs off or cancels a run, and leads back to it."""
     key, form = request.match_info["number"], await request.post()
-    action, note = str(form.get("action", "")), str(form.get("note", "")).strip()
+    action, note = str(form.get("action", "")), read_text(form, "note")
     now, actor = request.app[CLOCK].now_ms(), actor_of(request)
     writes: dict[str, Callable[[Any], None]] = {
         "answer": lambda connection: store.answer_item(connection, key, _number_of(form), _parse_answer(form, note), actor=actor, now=now),
@@ -187,7 +187,7 @@ def _refuse(_connection: Any) -> None:
 async def sign(request: web.Request) -> web.StreamResponse:
     """Signs a run off and leads back to it."""
     key, form = request.match_info["number"], await request.post()
-    note, now, actor = str(form.get("note", "")).strip(), request.app[CLOCK].now_ms(), actor_of(request)
+    note, now, actor = read_text(form, "note"), request.app[CLOCK].now_ms(), actor_of(request)
     try:
         await request.app[WRITER].run(lambda connection: store.sign_off(connection, key, note=note, actor=actor, now=now))
     except ConflictError as error:
