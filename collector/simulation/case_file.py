@@ -68,7 +68,7 @@ def to_catalogue(case: CaseFile, told: CaseText | None = None) -> ClassCatalogue
     tables = [_labelled(table) for table in case.classes] if isinstance(case.classes, list) else case.classes
     file = "case" if told is None else told.file
     try:
-        return make_catalogue(from_values(tables, file, locate), {each.name: each for each in shipped})
+        return make_catalogue(from_values(tables, file, locate), shipped.own)
     except DocumentError as error:
         raise _located(error, "$.classes") from None
 

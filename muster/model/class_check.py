@@ -87,8 +87,6 @@ def _check_keys(whole: CiClass, definition: Definition) -> Iterator[DocumentErro
     for each in whole.local_key:
         if each not in known:
             yield definition.fault(f"class {whole.name!r}: local_key {each!r} is no attribute or identifier{suggest(each, known)}", "local_key")
-    if not whole.name_from and not whole.is_abstract:
-        yield definition.fault(f'class {whole.name!r}: name_from says which attributes name one, for example name_from = ["name"]')
     for naming in whole.name_from:
         for each in naming_attributes(naming):
             if each not in whole.attributes:

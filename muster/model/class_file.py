@@ -8,6 +8,7 @@ what data stand on. Every fault is told with its file, line and what was meant. 
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -154,6 +155,9 @@ def _change(built: Built, definition: Definition) -> CiClass:
     standing = built.classes[definition.name]
     if isinstance(definition.table, Mapping):
         fixed = sorted((set(definition.table) & set(CiClass.__struct_fields__)) - set(ClassChange.__struct_fields__))
+        kept = [name for name in fixed if definition.table[name] == msgspec.to_builtins(getattr(standing, name))]
+        definition = dataclasses.replace(definition, table={name: each for name, each in definition.table.items() if name not in kept})
+        fixed = [name for name in fixed if name not in kept]
         if fixed:
             said = f"class {definition.name!r} is shipped: its {fixed[0]} stays as it is; define a class of your own with it as its parent"
             raise definition.fault(said, fixed[0])

@@ -49,7 +49,7 @@ def test_class_of_a_site_inherits_from_a_shipped_one(tmp_path: Path) -> None:
         ('"Wind turbine"', "5", 2, "label: Expected `str`, got `int`"),
         ('"hardware"', '"sever"', 3, "unknown parent 'sever'; did you mean 'server'?"),
         ('"hardware"', '"wind_turbine"', 3, "its parents are a circle: wind_turbine > wind_turbine"),
-        ("[wind_turbine]", "[server]\nparent = 'host'\n[wind_turbine]", 2, "class 'server' is shipped: its parent stays as it is"),
+        ("[wind_turbine]", "[server]\nparent = 'device'\n[wind_turbine]", 2, "class 'server' is shipped: its parent stays as it is"),
         ("[wind_turbine]", "[server.attributes]\nmemory_bytes = {type = 'text'}\n[wind_turbine]", 2, "'memory_bytes' is a integer already"),
         ("[wind_turbine]", "[server.attributes]\nmemory_bytes = {mod = 'observed'}\n[wind_turbine]", 2, "unknown key 'mod'; did you mean 'mode'?"),
         ('type = "number"', 'type = "number"\ncomparator = "set"', 7, "comparator set compares list, and it is a number"),
@@ -138,6 +138,11 @@ def test_a_site_adds_attributes_labels_modes_and_rules_to_shipped_classes(tmp_pa
     assert server.attributes["memory_bytes"] == replace(memory, mode="observed", label={**memory.label, "de": "Arbeitsspeicher"})
     assert [rule.rule for rule in catalogue["virtual_machine"].identification] == ["serial"]
     assert catalogue["hypervisor"] == shipped["hypervisor"]
+
+
+def test_what_a_site_repeats_of_a_shipped_class_is_no_fault(tmp_path: Path) -> None:
+    write(tmp_path, "[server]\nparent = 'host'\nattributes = {rack_unit = {type = 'integer'}}\n")
+    assert load_catalogue(tmp_path)["server"].parent == "host"
 
 
 def test_shipped_classes_are_without_fault() -> None:
