@@ -47,3 +47,22 @@ def test_what_is_no_report_is_said_and_kept_in_the_form(visit: Callable[..., Wat
     watched.page.click("form button.primary")
     assert "$.source" in watched.page.wait_for_selector("[role=alert]").inner_text()
     assert watched.page.input_value("textarea") == '{"source": 1}'
+
+
+def test_last_days_are_replayed_and_shown(visit: Callable[..., Watched]) -> None:
+    watched = visit(who="ada", has_script=False)
+    watched.open("/simulate")
+    watched.page.fill("#settings", "absent_after_mises = 3")
+    watched.page.click("#replay button")
+    assert "absent_after_mises" in watched.page.wait_for_selector("[role=alert]").inner_text()
+    watched.page.fill("#settings", "absent_after_misses = 3")
+    watched.page.fill("#days", "366")
+    watched.page.click("#replay button")
+    watched.page.wait_for_selector("#replayed", timeout=30_000)
+    for _ in range(60):
+        text = watched.page.wait_for_selector("#replayed").inner_text()
+        if "would be merged: 0" in text:
+            break
+        watched.page.reload()
+    assert "would be merged: 0" in text
+    assert (watched.violations(), watched.foreign) == ([], [])
