@@ -173,7 +173,7 @@ def _state(scene: _Scene, past: Past) -> CiState:
         recorded=recorded,
         tags=_tags(past, moment),
         merged_into=redirect_of(past, moment.known_at),
-        existed=row.created_at <= moment.known_at and begins_at <= moment.at,
+        existed=row.created_at <= moment.known_at and begins_at <= moment.at and past.word("identity", "deleted", moment, None) is None,
         created_at=row.created_at,
         begins_at=begins_at,
         changed_at=max(

@@ -64,9 +64,9 @@ def _past(row: Any, lines: Lines) -> Past:
 def redirect_of(past: Past, known_at: int) -> str | None:
     """Into which CI it was believed to be merged; merging corrects all of the past, so only what was known counts."""
     lines = past.lines.get(("identity", "redirect_to"), ())
-    if not lines:
+    if not lines:  # one that leads to itself was deleted, which its lines tell
         redirect: str | None = past.row.redirect_to
-        return redirect
+        return redirect if redirect != past.row.id else None
     known = [line for line in lines if line.known_from <= known_at]
     found: str | None = decode(max(known, key=lambda line: (line.known_from, line.id)).new) if known else None
     return found

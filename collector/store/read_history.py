@@ -62,7 +62,7 @@ def list_history(reading: Reading, key: str, wanted: Chosen, *, cursor: str | No
 
 # Several things at once may be linked, related or held: only what has one value at a time ends with the next.
 _SINGLE = history.c.layer.in_(("observed", "recorded", "presence", "lifecycle")) | (
-    (history.c.layer == "identity") & history.c.attribute.in_(("class", "owner", "redirect_to"))
+    (history.c.layer == "identity") & history.c.attribute.in_(("class", "owner", "redirect_to", "deleted"))
 )
 
 

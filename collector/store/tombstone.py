@@ -122,7 +122,7 @@ def take_back_deletion(connection: Connection, context: Context, row: Any, *, ac
     update_rows(connection, ci, [{"id": each, "redirect_to": None, "changed_at": now} for each in buried])
     _reopen_records(edit, subject.detail["records_before"], buried)
     for each in load_cis(connection, buried).values():
-        edit.note(each.id, "identity", "deleted", row.id, NO_VALUE)
+        edit.note(each.id, "identity", "deleted", row.id, NO_VALUE, valid_from=row.at)  # as known from now on it never was
         if each.owner_ci_id is None:
             save_recorded_claims(edit, each.id, each.zone, recorded_of(edit, each))
     restore_differences(edit, msgspec.convert(subject.detail["differences_before"], list[DifferenceRow], strict=False))

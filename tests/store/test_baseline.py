@@ -13,6 +13,7 @@ from collector.store.decision import undo_decision
 from collector.store.merge import merge_cis
 from collector.store.schema import decision, history
 from collector.store.scope import Scope
+from collector.store.tombstone import delete_ci
 from muster.errors import ConflictError, InputError, NotFoundError
 from muster.wire.report import RelationClaim
 from tests.store.sender import PERSON, Estate, section
@@ -78,6 +79,22 @@ def test_nothing_that_happens_later_changes_it(estate: Estate) -> None:
         estate.decide(undo_decision, accepted, now=at(25))
     assert list(reader_of(estate).iterate_baseline("all")) == kept
     assert reader_of(estate).check_baseline("all").is_intact
+
+
+def test_a_deleted_item_stays_in_the_baseline_that_held_it(estate: Estate) -> None:
+    report(estate, 0)
+    estate.accept_all(2)
+    take(estate, "all", 5)
+    kept = list(reader_of(estate).iterate_baseline("all"))
+    deleted = estate.decide(delete_ci, estate.id_of("web"), now=at(10))
+    reader = reader_of(estate)
+    assert list(reader.iterate_baseline("all")) == kept
+    assert reader.check_baseline("all").is_intact
+    assert [change for _, change, _ in changes(estate, "all")] == ["removed", "removed", "removed"]
+    number = str(kept[0].number)
+    assert [reader.ci_as_at(number, at(minutes)).existed for minutes in (5, 15)] == [True, False]
+    estate.decide(undo_decision, deleted, now=at(20))
+    assert [reader.ci_as_at(number, at(15), at(known)).existed for known in (15, 25)] == [False, True]
 
 
 def test_a_changed_history_is_found_with_where_it_was_changed(estate: Estate) -> None:
