@@ -30,6 +30,7 @@ from collector.store.placement import follow_owners, place_records
 from collector.store.recorded import set_tags
 from collector.store.recorded_conflict import keep_conflicts
 from collector.store.recorded_side import apply_changes, load_family
+from collector.store.relation import retry_pending
 from collector.store.schema import identity_constraint, merged_ci, pin, recorded_claim, source_record
 from collector.store.settle import settle
 from collector.store.statement import insert_or_replace, parts
@@ -108,11 +109,12 @@ def carry_out_merge(
     moved = [record_id for loser in work.losers for record_id in records[loser.id]]
     linked = identify_records(edit, {*moved, *records[work.survivor.id]})
     placed = place_records(edit, follow_owners(edit, {*moved, *linked.moved}))
+    joined = retry_pending(edit)
     before = MergeBefore(**{**kept, "links": links, "lent_pins": lent_pins, "given_tags": given_tags, "choices": dict(choices)})
     told = {"survivor": work.survivor.id, "losers": [loser.id for loser in work.losers], "conflicts": _tell(work.union)}
     subject = DecisionSubject(sides=tuple(recorded), case_id=case_id, detail={**told, DETAIL: before})
     save_decision(edit, made, subject, undoes=undoes)
-    return {*work.concerned, *linked.touched, *placed.touched, *(side.ci_id for side in recorded)}
+    return {*work.concerned, *linked.touched, *placed.touched, *joined, *(side.ci_id for side in recorded)}
 
 
 def _keep(work: _Work, records: Mapping[str, Sequence[int]]) -> dict[str, Any]:

@@ -44,8 +44,20 @@ def load_detail(reading: Reading, key: str) -> CiDetail:
         contents=_contents(reading, row.id),
         checks=_checks(reading, row.id),
         services=services_by_ci(reading).get(row.id, []),
-        redirected_from=list(reading.connection.execute(select(ci.c.id).where(ci.c.redirect_to == row.id).order_by(ci.c.number)).scalars()),
+        redirected_from=_redirected_from(reading, row.id),
     )
+
+
+def _redirected_from(reading: Reading, ci_id: str) -> list[str]:
+    """All that lead here, over however many merges, by number."""
+    found: dict[str, int] = {}
+    level = [ci_id]
+    while level:
+        query = select(ci.c.id, ci.c.number).where(ci.c.redirect_to.in_(level), ci.c.id != ci.c.redirect_to)
+        following = {row.id: row.number for row in reading.connection.execute(query) if row.id not in found and row.id != ci_id}
+        found |= following
+        level = sorted(following)
+    return sorted(found, key=lambda each: found[each])
 
 
 def _records(reading: Reading, ci_id: str) -> Sequence[Any]:

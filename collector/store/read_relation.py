@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, false, func, or_, select
 
 from collector.store.content import decode
 from collector.store.read_ci import find_row
@@ -65,7 +65,9 @@ def _in_force() -> Select[Any]:
     of_it = (section.c.source_id == relation.c.source_id) & (section.c.name == relation.c.section)
     joined = relation.outerjoin(section, of_it).outerjoin(source, source.c.id == relation.c.source_id)
     columns = (section.c.confirmed_at, section.c.interval_seconds, source.c.state.label("source_state"), source.c.kind.label("source_kind"))
-    return select(relation, *columns).select_from(joined).where(relation.c.valid_to.is_(None))
+    # Both ends are one CI only where a person merged two that a relation joined.
+    is_own = func.coalesce(relation.c.from_ci_id == relation.c.to_ci_id, false())
+    return select(relation, *columns).select_from(joined).where(relation.c.valid_to.is_(None), ~is_own)
 
 
 def _stands(reading: Reading, row: Any) -> bool:

@@ -106,8 +106,8 @@ def _find_merged(connection: Connection, names: Sequence[str]) -> dict[str, list
         for row in connection.execute(query.order_by(ci.c.number)).all():
             kept = resolve(connection, row.id)
             if kept.redirect_to is None and kept.lifecycle not in _GONE:
-                named = next(each for each in (row.id, str(row.number), row.name) if each in part)
-                found.setdefault(named, []).append(CiRef(id=kept.id, number=kept.number, ci_class=kept.ci_class, name=kept.name))
+                for named in {row.id, str(row.number), row.name} & set(part):
+                    found.setdefault(named, []).append(CiRef(id=kept.id, number=kept.number, ci_class=kept.ci_class, name=kept.name))
     return {name: list({each.id: each for each in cis}.values()) for name, cis in found.items()}
 
 

@@ -19,6 +19,7 @@ from collector.store.merge_move import Returned
 from collector.store.merge_side import independent_records
 from collector.store.past import keep_links
 from collector.store.placement import follow_owners, place_records
+from collector.store.relation import retry_pending
 from collector.store.schema import ci, identity_constraint, link_past, merged_ci, source, source_record
 from collector.store.settle import settle
 from collector.store.source_record import StoredRecord, load_records
@@ -88,6 +89,7 @@ def _carry_out(edit: Edit, made: Made, row: StoredCi, gone: Sequence[int], left:
     returned = Returned(redirects={target.id: row.id}, records=dict.fromkeys(gone, target.id))
     touched = follow_evidence(edit, returned, 0)
     placed = place_by_source(edit, [*follow_owners(edit, {*gone, *linked.moved}), *find_misplaced(edit, {row.id, target.id})])
+    touched |= retry_pending(edit)
     detail = {"ci": row.id, "into": target.id, "records": len(gone)}
     save_decision(edit, made, DecisionSubject(constraint_ids=ids, detail=detail))
     return {row.id, target.id, *touched, *linked.touched, *placed}

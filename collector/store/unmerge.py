@@ -29,6 +29,7 @@ from collector.store.past import correct_back
 from collector.store.placement import follow_owners
 from collector.store.recorded_conflict import drop_conflicts
 from collector.store.recorded_side import recorded_of
+from collector.store.relation import retry_pending
 from collector.store.schema import ci, decision, identity_constraint, merged_ci, source_record
 from collector.store.settle import settle
 from collector.store.source_record import load_records
@@ -77,6 +78,7 @@ def carry_out_unmerge(edit: Edit, made: Made, merge: Merge) -> set[str]:
     linked = identify_records(edit, {*moved, *_records_of(edit, {holder.id})})
     touched = follow_evidence(edit, returned, merge.at)
     placed = place_by_source(edit, [*follow_owners(edit, {*moved, *linked.moved}), *find_misplaced(edit, returned.touched)])
+    touched |= retry_pending(edit)
     restore_differences(edit, [row for row in merge.before.differences if is_whole or row.ci_id in returned.redirects])
     mark_undone(edit, merge.decision_id, merge.losers, made.id)
     if is_whole:

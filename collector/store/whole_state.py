@@ -9,7 +9,7 @@ from collections import defaultdict
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, false, func, select
 
 from collector.store.content import decode, load_contents
 from collector.store.schema import (
@@ -242,7 +242,8 @@ def _provenance(stored: Any, effective: dict[str, Any], records: tuple[tuple[str
 
 def _load_relations(connection: Connection, names: dict[int, str]) -> tuple[RelationRow, ...]:
     of_it = (section.c.source_id == relation.c.source_id) & (section.c.name == relation.c.section)
-    query = select(relation, section.c.stale_at).outerjoin(section, of_it).where(relation.c.valid_to.is_(None)).order_by(relation.c.id)
+    is_own = func.coalesce(relation.c.from_ci_id == relation.c.to_ci_id, false())  # two that a person made one
+    query = select(relation, section.c.stale_at).outerjoin(section, of_it).where(relation.c.valid_to.is_(None), ~is_own).order_by(relation.c.id)
     rows = connection.execute(query).all()
     standing = {_ends(row) for row in rows if _stands(row)}
     return tuple(

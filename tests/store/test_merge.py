@@ -10,12 +10,15 @@ from sqlalchemy import select
 from collector.store.decision import undo_decision
 from collector.store.merge import merge_cis
 from collector.store.pin import PinWish, pin_value
+from collector.store.reader import Reader
 from collector.store.recorded import Patch, patch_recorded
 from collector.store.schema import ci, merged_ci, pin, source_record
+from collector.store.service import find_cis
 from collector.store.unmerge import unmerge
 from muster.errors import ConflictError, InputError
+from muster.wire.report import Endpoint, RelationClaim
 from tests.store.picture import picture, shape
-from tests.store.sender import MINUTE, START, Estate, item, section
+from tests.store.sender import CATALOGUE, MINUTE, START, Estate, item, section
 
 
 def at(minutes: float) -> int:
@@ -181,3 +184,26 @@ def test_a_conflict_that_nobody_decided_is_asked_until_somebody_does(estate: Est
     assert estate.open_values() == []
     estate.decide(unmerge, made, now=at(7))
     assert (estate.recorded("a")["location"], estate.recorded("b")["location"], estate.open_values()) == ("R2", "R2", [])
+
+
+def test_a_relation_between_two_that_become_one_is_hidden_and_comes_back(estate: Estate) -> None:
+    left, right = two_hosts(estate)
+    joined = [RelationClaim("depends_on", "host", Endpoint({"serial": "SBBBB"}))]
+    seen = section(host("a", machine_id="0" * 31 + "1"), port("eth0"), relations=joined, digest="r")
+    estate.send("agent/a/1", {"host": seen}, at=2)
+    reader = Reader(estate.database, CATALOGUE, clock=estate.clock)
+    assert [each.other.id for each in reader.get_ci(left).relations if each.other is not None] == [right]
+    made = estate.decide(merge_cis, left, [right], now=at(3))
+    assert reader.get_ci(right).relations == []
+    assert reader.get_ci(left).redirected_from == [right]
+    estate.decide(unmerge, made, now=at(4))
+    assert [each.other.id for each in reader.get_ci(left).relations if each.other is not None] == [right]
+
+
+def test_a_service_finds_a_merged_ci_by_whatever_it_was_called(estate: Estate) -> None:
+    left, right = two_hosts(estate)
+    (number,) = [row[0] for row in estate.rows(select(ci.c.number).where(ci.c.id == right))]
+    estate.decide(merge_cis, left, [right], now=at(3))
+    with estate.database.connect() as connection:
+        found = find_cis(connection, ["b", right, str(number), "nobody"])
+    assert {name: [each.id for each in cis] for name, cis in found.items()} == {"b": [left], right: [left], str(number): [left], "nobody": []}
