@@ -11,6 +11,7 @@ from collector.web.ci_frame import CiFrame, load_frame
 from collector.web.page import PageModule, Route
 from collector.web.rendering import respond
 from collector.web.table_export import FORMATS, ROW_LIMIT, send_table
+from collector.web.view.chain import to_chain
 from collector.web.view.ci import to_all_identifiers, to_checks, to_facts, to_why
 from collector.web.view.content import to_contents
 from collector.web.view.incident import to_row
@@ -79,7 +80,10 @@ async def show_incidents(request: web.Request) -> web.Response:
 async def show_why(request: web.Request) -> web.Response:
     frame = await load_frame(request, "why")
     identifiers = to_all_identifiers(frame.detail, request.app[CATALOGUE], frame.visit.viewpoint)
-    return await _respond(request, frame, "ci_why.html", links=to_why(frame.detail, frame.visit.viewpoint), identifiers=identifiers)
+    explained = await load(request, "explain_ci", request.match_info["key"])
+    chain = to_chain(explained, request.app[CATALOGUE], frame.visit.viewpoint)
+    links = to_why(frame.detail, frame.visit.viewpoint)
+    return await _respond(request, frame, "ci_why.html", links=links, identifiers=identifiers, chain=chain, ci_id=frame.detail.summary.id)
 
 
 async def _respond(request: web.Request, frame: CiFrame, template: str, **values: Any) -> web.Response:
