@@ -99,7 +99,7 @@ def boots_overlap(left: Iterable[Boot], right: Iterable[Boot], slack_ms: int) ->
     for boot in (*left, *right):
         known = spans.get(boot.boot_id)
         spans[boot.boot_id] = boot if known is None else _joined(known, boot)
-    in_order = sorted(spans.values(), key=lambda boot: (boot.first_at, boot.boot_id))
+    in_order = sorted(spans.values(), key=lambda boot: (boot.first_at, boot.last_at, boot.boot_id))
     for at, earlier in enumerate(in_order):
         for later in in_order[at + 1 :]:
             if earlier.last_at > later.first_at + slack_ms or _booted_later(earlier, later, slack_ms):

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import select, update
 
 from collector.reconcile.absence import is_mass_loss
+from collector.store.address_binding import find_sharers
 from collector.store.delivery import Delivery, TakenItem, read_items
 from collector.store.edit import Edit
 from collector.store.host_record import take_independents
@@ -64,7 +65,7 @@ def _take_content(edit: Edit, delivery: Delivery, changed: Collection[str], coun
     moved: set[int] = set()  # records that have another CI now
     if work.to_identify:
         linked = identify_records(edit, work.to_identify)
-        work.touched |= linked.touched
+        work.touched |= linked.touched | find_sharers(edit, work.to_identify)
         moved = linked.moved
     for seed in work.cases:
         open_case_once(edit, seed)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from sqlalchemy import bindparam, select
 
 from collector.reconcile.absence import Witness
 from collector.reconcile.fact import Observation, Pin
 from collector.reconcile.record import SourceKey
+from collector.store.address_binding import find_lost_addresses, without_addresses
 from collector.store.content import decode, load_contents
 from collector.store.edit import Edit
 from collector.store.schema import pin, section, source, source_record
@@ -43,6 +45,7 @@ def load_testimonies(edit: Edit, ci_ids: Collection[str]) -> dict[str, Testimony
     gone: dict[str, list[Observation]] = {}
     for row in rows:
         _hear(edit, found[row.ci_id], row, gone)
+    _leave_out_lost_addresses(edit, found.values())
     for ci_id, observations in gone.items():
         if not found[ci_id].observations:
             found[ci_id].observations = observations
@@ -50,6 +53,17 @@ def load_testimonies(edit: Edit, ci_ids: Collection[str]) -> dict[str, Testimony
         for each in edit.connection.execute(_PINS, {"cis": part}):
             found[each.ci_id].pins[each.attribute] = Pin(decode(each.value), each.reason, each.owner, each.expires_at)
     return found
+
+
+def _leave_out_lost_addresses(edit: Edit, told: Iterable[Testimony]) -> None:
+    """An address that another has now is no longer what is last known of a silent CI."""
+    silent = {each.record_id: each.confirmed_at for one in told for each in one.observations if not each.is_fresh and "ip" in each.attributes}
+    lost = find_lost_addresses(edit, silent) if silent else {}
+    for one in told if lost else ():
+        one.observations = [
+            msgspec.structs.replace(each, attributes=without_addresses(each.attributes, lost[each.record_id])) if each.record_id in lost else each
+            for each in one.observations
+        ]
 
 
 _QUERY = select(

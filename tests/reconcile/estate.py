@@ -370,7 +370,24 @@ class Estate:
                     is_fresh=fresh, attributes=record.item.attributes, is_complete=state.complete and state.status == "ok",
                 )
             )  # fmt: skip
-        return merge(CATALOGUE[ci.ci_class], observations or gone, ci.pins, self.settings, self.now)
+        known = [self._without_lost_addresses(ci_id, each) for each in observations]
+        return merge(CATALOGUE[ci.ci_class], known or gone, ci.pins, self.settings, self.now)
+
+    def _without_lost_addresses(self, ci_id: str, observation: Observation) -> Observation:
+        """A silent record's addresses without those that another CI's record has claimed later."""
+        if observation.is_fresh or "ip" not in observation.attributes:
+            return observation
+        zone = self.records[observation.record_id].view.source.zone
+        claimed = {
+            claim.value
+            for r in self.records.values()
+            if r.view.ci_id != ci_id and not r.view.is_closed and not r.is_absent and r.view.source.zone == zone
+            and self.sections[r.view.source.text, r.section].confirmed_at > observation.confirmed_at
+            for claim in r.view.claims if claim.kind == "ip" and claim.state != "historic"
+        }  # fmt: skip
+        kept = [each for each in observation.attributes["ip"] if each not in claimed]
+        left = {name: value for name, value in observation.attributes.items() if name != "ip"}
+        return msgspec.structs.replace(observation, attributes={**left, "ip": kept} if kept else left)
 
     def presence(self, ci_id: str) -> Presence:
         ci = self.cis[ci_id]

@@ -60,7 +60,8 @@ def state(estate: Estate) -> list[Any]:
         for ci_id, ci_class, is_provisional, presence in rows
     )
     differences = sorted((known.get(ci_id, ()), kind, attribute, repr(old), repr(new)) for ci_id, kind, attribute, old, new in estate.open_values())
-    cases = sorted((kind, key) for kind, key in estate.rows(select(review_case.c.kind, review_case.c.case_key).where(review_case.c.state == "open")))
+    is_open = (review_case.c.state == "open") & (review_case.c.kind != "mass_loss")  # a whole zone's silence is no matter of identity
+    cases = sorted((kind, key) for kind, key in estate.rows(select(review_case.c.kind, review_case.c.case_key).where(is_open)))
     quarantined = sorted(estate.rows(select(quarantined_value.c.kind, quarantined_value.c.scope, quarantined_value.c.value)))
     return [cis, differences, cases, quarantined]
 
