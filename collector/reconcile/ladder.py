@@ -5,7 +5,7 @@ Rungs are data (`identification` in the class files, strong to weak). Weak rungs
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from collector.reconcile.node import EMPTY, Barred, Node, Values, shared, shared_names
@@ -16,7 +16,11 @@ from muster.model.normaliser import is_local_mac, short_name
 from muster.model.state import Strength
 
 _STRENGTH_ORDER: dict[Strength, int] = {"strong": 0, "medium": 1, "weak": 2, "locator": 3}
+_NO_VALUES: frozenset[str] = frozenset()
 _INSTANT_LIMIT = 16  # earlier instants looked at per pair
+
+
+Rung = tuple[tuple[int, int, str], IdentificationRule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +114,20 @@ class Ladders:
 
     def edges(self, nodes: Collection[Node], barred: Barred) -> list[Edge]:
         """Every rung that holds between two of the nodes, in canonical order."""
-        found = [edge for left, right in _candidate_pairs(nodes) for edge in self._edges_between(left, right, barred)]
+        ever = {node.index: _ever_claimed(node) for node in nodes}
+        found: list[Edge] = []
+        for left, right in _candidate_pairs(nodes):
+            common = {kind: len(values & ever[right.index].get(kind, _NO_VALUES)) for kind, values in ever[left.index].items()}
+            rungs = [each for each in self.rungs(left.ci_class, right.ci_class) if _may_hold(each[1], common)]
+            found += self._edges_between(left, right, rungs, barred)
         order = {node.index: node.order_key for node in nodes}
         return sorted(found, key=lambda edge: (edge.level, edge.is_past, edge.identifiers[0].value, order[edge.left], order[edge.right]))
 
-    def _edges_between(self, left: Node, right: Node, barred: Barred) -> Iterator[Edge]:
-        instants = _instants(left, right)
+    @staticmethod
+    def _edges_between(left: Node, right: Node, rungs: Sequence[Rung], barred: Barred) -> Iterator[Edge]:
+        instants = _instants(left, right) if rungs else []
         then = [(left.usable_at(at, barred), right.usable_at(at, barred)) for at in instants]
-        for level, rule in self.rungs(left.ci_class, right.ci_class):
+        for level, rule in rungs:
             if rule.same_zone and left.zone != right.zone:
                 continue
             used = holds(rule, left.usable, right.usable)
@@ -127,6 +137,26 @@ class Ladders:
                 is_past = True
             if used:
                 yield Edge(level, rule, left.index, right.index, used, is_past)
+
+
+def _ever_claimed(node: Node) -> dict[str, frozenset[str]]:
+    """Every value that a side ever claimed, by kind; names in their short form under `name`, and each address as a permanent one too."""
+    found: dict[str, set[str]] = {}
+    for claim in node.claims:
+        if claim.state != "junk":
+            found.setdefault(claim.kind, set()).add(claim.value)
+            if claim.kind in NAME_KINDS:
+                found.setdefault("name", set()).add(short_name(claim.value))
+            elif claim.kind == "mac":
+                found.setdefault("permanent_mac", set()).add(claim.value)
+    return {kind: frozenset(values) for kind, values in found.items()}
+
+
+def _may_hold(rule: IdentificationRule, common: Mapping[str, int]) -> bool:
+    """Whether two sides ever had enough in common for a rung, whenever that was: a quick no for most pairs."""
+    if any(not common.get(kind) for kind in (*rule.all, *rule.equal_sets, *rule.shared)) or (rule.one_name and not common.get("name")):
+        return False
+    return all(common.get(kind, 0) >= needed for kind, needed in rule.common.items())
 
 
 def holds(rule: IdentificationRule, left: Mapping[str, Values], right: Mapping[str, Values]) -> tuple[UsedIdentifier, ...]:
