@@ -103,7 +103,8 @@ def _update(edit: Edit, part: Part, known: StoredCi, linked: Linked) -> None:
         linked.moved.update(part.record_ids)
     known.ci_class, known.is_provisional = part.ci_class, part.is_provisional
     known.control_level = edit.class_of(part.ci_class).control
-    update_cis(edit.connection, [known], ["ci_class", "is_provisional", "control_level"])
+    known.changed_at = edit.now
+    update_cis(edit.connection, [known], ["ci_class", "is_provisional", "control_level", "changed_at"])
     linked.touched.add(known.id)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import insert, select, update
 
 from collector.store.decision import Choice, accept_differences
@@ -266,6 +268,37 @@ def test_what_was_counted_block_by_block_equals_a_count_from_nothing(estate: Est
     again = read(estate, measure)
     assert lines(again, "freshness") == {("server",): (1, 1), ("virtual_machine",): (0, 1)}
     assert again == read(estate, HealthMeasure(CATALOGUE, estate.clock))
+
+
+NAMES = [f"h{number}" for number in range(5)]
+STEPS = st.tuples(st.sampled_from(NAMES), st.sampled_from(["report", "silence", "record", "retire", "revive", "owner", "refine"]))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=6, deadline=None)
+@given(st.lists(STEPS, min_size=3, max_size=7))
+def test_after_any_life_the_kept_figures_equal_a_count_from_nothing(estate: Estate, measure: HealthMeasure, steps: list[tuple[str, str]]) -> None:
+    """What is kept by block, and read again where sums moved, never misses a change; `estate` goes on from example to example."""
+    for name, step in steps:
+        estate.clock.advance(seconds=60)
+        now = (estate.clock.now_ms() - START) / MINUTE
+        known = bool(estate.rows(select(ci.c.id).where(ci.c.name == name)))
+        if step in ("report", "refine"):
+            told = item(name, "virtual_machine" if step == "refine" else "device", serial=f"SN-{name}", attributes={"name": name, "model": f"{now}"})
+            estate.send(f"api/{name}/1", {"host": section(told)}, at=now)
+        elif step == "silence":
+            estate.clock.advance(seconds=7200)
+            estate.sweep(at=(estate.clock.now_ms() - START) / MINUTE)
+        elif known:
+            patches = {
+                "record": Patch({"vendor": "Dell"}), "retire": Patch(lifecycle="retired"), "revive": Patch(lifecycle="live"),
+                "owner": Patch({"owner": "kim"}),
+            }  # fmt: skip
+            with estate.database.begin() as connection:
+                patch_recorded(connection, estate.context, estate.id_of(name), patches[step], actor=PERSON, now=estate.clock.now_ms())
+        with estate.database.connect() as connection:
+            kept = measure.measure(connection, HealthScope(), is_fresh=True)
+    with estate.database.connect() as connection:
+        assert kept == HealthMeasure(CATALOGUE, estate.clock).measure(connection, HealthScope(), is_fresh=True)
 
 
 def test_the_trend_keeps_the_last_figures_of_each_day_for_its_time(estate: Estate, measure: HealthMeasure) -> None:
