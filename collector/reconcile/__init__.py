@@ -13,6 +13,7 @@
     absence.judge_section(known, present, word, settings) -> SectionJudgement     judge_presence(witnesses, is_dependent=, owner=)
     compare.compare(ci_class, merged, recorded, subject) -> list[DifferenceSeed]  value_token(value), group_key, risk_of
     lifecycle.advance(stored, seeds, settings, now) -> Outcome
+    union.unite(survivor, losers, choices) -> Union, find_refusals(...)           propose_survivor(sides); case.ACTIONS
     case.advance_cases(stored, seeds, looked_at) -> CaseChanges                   conflict.resurrection_of(ci, record id, at)
     authorise.PolicySet(policies), decide_policy(policies, seed, facts, now) -> PolicyVerdict | None
     decide.accept / reject / ignore -> Verdict; decide.undo(changes, current) -> tuple[RecordedChange, ...]

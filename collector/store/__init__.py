@@ -14,8 +14,12 @@ Deciding (same: inside the writer; each gives the decision's id, with `actor`, `
     decision.Choice(tokens, group)                                            ids with the token that was seen, and every open one of a group
     decision.accept_differences / reject_differences / ignore_differences(connection, context, choice, ...)
     decision.undo_decision(connection, context, decision_id, ...)
-    decision.resolve_case(connection, context, case_id, action, ...)          same | different | release | confirm | dismiss
+    decision.resolve_case(connection, context, case_id, action, choice=, ...)  same | different | replace | revive | release | confirm | dismiss
     decision.adopt_suggestion(connection, context, ci_key, other_key, ...)    the first CI's records belong to the other
+    merge.merge_cis(connection, context, survivor_key, other_keys, choices, ...)   links edited, all that moves noted; docs/merges.md
+    unmerge.unmerge(connection, context, decision_or_ci, ...)                 and of an un-merge: merged again
+    split.split_records(connection, context, ci_key, records, ...)            merge_later.assign_later(connection, context, item_id, ci_key, ...)
+    tombstone.delete_ci(connection, context, ci_key, ...)                     rehearsal.rehearse(connection, reading, decide) -> Outcome
     recorded.patch_recorded(connection, context, ci_key, Patch, if_version=, ...) -> version
     recording.record_ci(connection, context, ci_class, Patch, identifiers=, zone=, ...) -> StoredCi
     pin.pin_value(connection, context, ci_key, PinWish, ...) / unpin_value
