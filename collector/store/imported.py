@@ -6,13 +6,14 @@ changes anything makes no decision. Design: docs/import.md.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
 from msgspec import Struct
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from collector.imports.mapping import ImportMapping
 from collector.imports.row import RowFault, Wish
@@ -28,7 +29,8 @@ from collector.store.imported_write import write_batch
 from collector.store.recognition import Near, Recognised, RecordedItem, recognise
 from collector.store.recorded_relation import RelationChange
 from collector.store.recorded_side import SideChange
-from collector.store.review_case import close_case_of, open_case_once
+from collector.store.review_case import open_case_once
+from collector.store.schema import review_case
 from collector.store.settle import settle
 from collector.store.verdict import DecisionSubject, Made, save_decision
 
@@ -251,14 +253,18 @@ def _propose_missing(edit: Edit, job: ImportJob, tally: _Tally) -> tuple[int, bo
         return 0, False
     missing: list[str] = []
     count = standing = 0
+    digest = hashlib.sha256()
     for key, ci_id in iterate_known(edit.connection, job.mapping.id):
         standing += 1
         if key not in tally.row_of_key and ci_id not in tally.row_of_ci:
             count += 1
+            digest.update(ci_id.encode())
             missing += [ci_id] if len(missing) < MISSING_TOLD else []
-    case_key = f"mass_loss|import/{job.mapping.id}|*"
+    prefix = f"mass_loss|import/{job.mapping.id}|"
+    case_key = prefix + (digest.hexdigest()[:16] if count else "")  # others missing are another question
+    is_old = review_case.c.case_key.startswith(prefix, autoescape=True) & (review_case.c.case_key != case_key) & (review_case.c.state == "open")
+    edit.connection.execute(update(review_case).where(is_old).values(state="resolved", closed_at=edit.now))
     if not count:
-        close_case_of(edit, case_key)
         return 0, False
     is_braked = is_mass_loss(count, standing, tally.rows, edit.context.settings)
     names = sorted(each.name for each in load_cis(edit.connection, missing).values())

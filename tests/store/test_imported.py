@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from collector.imports.mapping import parse_mapping
 from collector.imports.row import read_row
 from collector.imports.table import read_table
-from collector.store.decision import undo_decision
+from collector.store.decision import resolve_case, undo_decision
 from collector.store.imported import ImportJob, ImportReport, run_import
 from collector.store.schema import ci, decision, history, imported_row, relation, review_case
 from tests.store.sender import CATALOGUE, Estate, item, section
@@ -199,3 +199,16 @@ def test_a_relation_whose_other_end_is_none_is_told_with_its_column(estate: Esta
     told = run(estate, "Name,Serial,Rack,Needs\nweb01,S1,R9,\n", RACKS)
     assert [(each.row, each.column, each.value) for each in told.faults] == [(2, "Rack", "'R9'")]
     assert not told.is_applied
+
+
+def test_the_case_of_missing_rows_is_decided_by_a_person_and_nothing_goes_by_itself(estate: Estate) -> None:
+    complete = MAPPING.replace("id =", "complete = true\nid =")
+    run(estate, mapping=complete)
+    run(estate, FILE.replace("db01,S3,kim,,\n", ""), complete, minute=5)
+    [(case_id,)] = estate.rows(select(review_case.c.id))
+    estate.decide(resolve_case, case_id, "release", now=at(6), reason="sold")
+    assert estate.rows(select(ci.c.lifecycle, ci.c.is_recorded).where(ci.c.name == "db01")) == [("planned", True)]
+    assert run(estate, FILE.replace("db01,S3,kim,,\n", ""), complete, minute=7).missing == 1
+    assert estate.cases() == []
+    assert run(estate, FILE.replace("web02,S2,lee,64,web\n", "").replace("db01,S3,kim,,\n", ""), complete, minute=8).missing == 2
+    assert estate.cases() == ["mass_loss"]
