@@ -17,9 +17,11 @@ from collector.reconcile.timeline import Line, spans, value_at
 from collector.store.decision import undo_decision
 from collector.store.engine import Database, open_database
 from collector.store.merge import merge_cis
+from collector.store.pin import PinWish, pin_value
 from collector.store.reader import Reader
 from collector.store.recorded import Patch, patch_recorded
 from collector.store.schema import ci, decision, history, metadata
+from collector.store.tombstone import delete_ci
 from muster.clock import FakeClock
 from muster.errors import MusterError
 from tests.store.sender import CATALOGUE, MINUTE, START, Estate, item, section
@@ -83,7 +85,7 @@ REPORTS = st.tuples(
     st.integers(0, 2),
     st.sampled_from([0, 0, 0, 15, 35]),  # how late, in minutes
 )
-DEEDS = st.tuples(st.sampled_from(["accept", "undo", "merge", "record", "tag", "retire", "silence"]), st.integers(0, 3))
+DEEDS = st.tuples(st.sampled_from(["accept", "undo", "merge", "record", "tag", "retire", "silence", "delete", "pin"]), st.integers(0, 3))
 STEPS = st.lists(st.one_of(REPORTS, REPORTS, DEEDS), min_size=2, max_size=6)
 
 
@@ -116,6 +118,11 @@ def _do(estate: Estate, deed: str, number: int, minutes: float) -> None:
             estate.decide(undo_decision, rows[number % len(rows)][0], now=at(minutes))
     elif deed == "merge" and len(hosts) > 1:
         estate.decide(merge_cis, hosts[0], [hosts[1]], now=at(minutes))
+    elif deed == "delete" and chosen:
+        estate.decide(delete_ci, chosen, now=at(minutes))
+    elif deed == "pin" and chosen:
+        wish = PinWish("memory_bytes", number * 2**30, "measured by hand", "kim", at(minutes + 15))
+        estate.decide(pin_value, chosen, wish, now=at(minutes))
     elif chosen:
         patches = {"record": Patch(changes={"owner": f"o{number}"}), "tag": Patch(tags={"role": f"r{number}"}), "retire": Patch(lifecycle="retired")}
         if deed in patches:
@@ -188,7 +195,10 @@ COURSE: list[Any] = [
     ("undo", 1),
     ("record", 1),
     ("undo", 0),
+    ("pin", 1),
+    ("delete", 1),
     ("silence", 0),
+    ("undo", 1),
 ]
 
 
