@@ -88,7 +88,7 @@ def _carry_out(edit: Edit, made: Made, row: StoredCi, gone: Sequence[int], left:
     linked = identify_records(edit, {*gone, *left})
     returned = Returned(redirects={target.id: row.id}, records=dict.fromkeys(gone, target.id))
     touched = follow_evidence(edit, returned, 0)
-    placed = place_by_source(edit, [*follow_owners(edit, {*gone, *linked.moved}), *find_misplaced(edit, {row.id, target.id})])
+    placed = place_again(edit, {*gone, *linked.moved}, {row.id, target.id})
     touched |= retry_pending(edit)
     detail = {"ci": row.id, "into": target.id, "records": len(gone)}
     save_decision(edit, made, DecisionSubject(constraint_ids=ids, detail=detail))
@@ -126,8 +126,22 @@ def _make(edit: Edit, row: StoredCi, gone: Sequence[int]) -> StoredCi:
     return made
 
 
-def place_by_source(edit: Edit, records: Iterable[StoredRecord]) -> set[str]:
-    """Place parts source by source, so that one that several see becomes one CI; the CIs touched."""
+def place_again(edit: Edit, moved: Collection[int], ci_ids: Collection[str]) -> set[str]:
+    """Place the parts of records whose CI is another now, and those that hang on a wrong owner; the CIs touched.
+
+    What is there goes first: what was last seen elsewhere stays with the CI that it was, wherever that goes with the others.
+    """
+    wrong = find_misplaced(edit, ci_ids)
+    touched = _place_by_source(edit, [*follow_owners(edit, moved), *(each for each in wrong if _is_there(each))])
+    return touched | _place_by_source(edit, find_misplaced(edit, {*ci_ids, *touched}))
+
+
+def _is_there(record: StoredRecord) -> bool:
+    return record.closed_at is None and not record.misses and not record.is_absent
+
+
+def _place_by_source(edit: Edit, records: Iterable[StoredRecord]) -> set[str]:
+    """Source by source, so that a part that several see becomes one CI."""
     by_source: dict[int, dict[int, StoredRecord]] = {}
     for each in records:
         by_source.setdefault(each.source_id, {})[each.id] = each

@@ -20,20 +20,19 @@ from collector.store.identifier import new_id
 from collector.store.link import identify_records
 from collector.store.merge import carry_out_merge, mark_undone
 from collector.store.merge_before import restore_differences
-from collector.store.merge_evidence import find_misplaced, follow_evidence
+from collector.store.merge_evidence import follow_evidence
 from collector.store.merge_found import Merge, find_merge
 from collector.store.merge_later import note_made_later
 from collector.store.merge_move import Returned, give_back
 from collector.store.merge_restore import restore_decided, restore_pins, restore_recorded, restore_tags
 from collector.store.past import correct_back
-from collector.store.placement import follow_owners
 from collector.store.recorded_conflict import drop_conflicts
 from collector.store.recorded_side import recorded_of
 from collector.store.relation import retry_pending
 from collector.store.schema import ci, decision, identity_constraint, merged_ci, source_record
 from collector.store.settle import settle
 from collector.store.source_record import load_records
-from collector.store.split import place_by_source
+from collector.store.split import place_again
 from collector.store.statement import update_rows
 from collector.store.verdict import DecisionSubject, Made, save_decision
 from muster.errors import ConflictError
@@ -77,7 +76,7 @@ def carry_out_unmerge(edit: Edit, made: Made, merge: Merge) -> set[str]:
     moved = _independent(edit, returned)
     linked = identify_records(edit, {*moved, *_records_of(edit, {holder.id})})
     touched = follow_evidence(edit, returned, merge.at)
-    placed = place_by_source(edit, [*follow_owners(edit, {*moved, *linked.moved}), *find_misplaced(edit, returned.touched)])
+    placed = place_again(edit, {*moved, *linked.moved}, returned.touched)
     touched |= retry_pending(edit)
     restore_differences(edit, [row for row in merge.before.differences if is_whole or row.ci_id in returned.redirects])
     mark_undone(edit, merge.decision_id, merge.losers, made.id)
