@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Connection, LargeBinary, SmallInteger, Table, func, select
+from sqlalchemy import Boolean, Connection, Integer, LargeBinary, Table, func, select
 from sqlalchemy.dialects import postgresql
 
 from collector.store.uuid_text import UuidText
@@ -107,7 +107,7 @@ def _kind(column_type: Any) -> str:
         return "bytes"
     if isinstance(column_type, Boolean):
         return "boolean"
-    return "number" if isinstance(column_type, BigInteger | SmallInteger | Word) else "text"
+    return "number" if isinstance(column_type, Integer | Word) else "text"
 
 
 def _copy_column(kind: str, values: Sequence[Any]) -> list[str]:
