@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,9 +29,10 @@ from collector.store.whole_state import load_whole_state
 from muster.errors import AuthorisationError, ConflictError, InputError, MusterError, NotFoundError, UnavailableError
 from muster.instant import parse_instant
 from muster.wire.codec import decode_report
-from muster.wire.report import CONTENT_TYPE_JSON, ReceivedReport
+from muster.wire.report import CONTENT_TYPE_JSON, ReceivedReport, Rejection
 
 START_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z, where the first step has no `at`
+_OVER_LIMIT = re.compile(r"of length <= \d|more than \d|over \d|limit is \d")
 SWEEPS_AT_ONCE = 100_000  # at one instant; more is a fault of the sweep
 
 
@@ -91,9 +93,11 @@ class Course:
             whole = load_whole_state(connection)
         return render_state(whole, rejected=self.rejected, refused=self.refused, raw_ids=raw_ids)
 
-    def _take(self, number: int, step: Step, reports: Mapping[int, dict[str, Any]]) -> None:
-        if step.report is not None:
-            self._sent[number] = self._encode(number, reports[number])
+    def _take(self, number: int, step: Step, reports: Mapping[int, dict[str, Any] | Rejection]) -> None:
+        if number in reports and isinstance(told := reports[number], Rejection):
+            self.rejected.append({"step": number, "path": told.path, "reason": told.reason})
+        elif number in reports and isinstance(told, dict):
+            self._sent[number] = self._encode(number, told)
             self._send(number, self._sent[number])
         elif step.redeliver is not None and step.redeliver in self._sent:
             self._send(number, self._sent[step.redeliver])
@@ -102,11 +106,16 @@ class Course:
         elif step.decide is not None or step.operation is not None:
             self._decide(number, step)
 
-    def _prepare(self, number: int, step: Step) -> dict[str, Any]:
-        """The report with its own instant where it has none; refused here, before anything is run, where it is no report."""
+    def _prepare(self, number: int, step: Step) -> dict[str, Any] | Rejection:
+        """The report; refused here, before anything is run, where it is none. One that is over a limit is refused at its step, alone."""
         assert step.report is not None
         told = {"sequence": 0, "observed_at": 0, **step.report}
-        _decode(number, _to_body(number, told))
+        try:
+            _decode(number, _to_body(number, told))
+        except InputError as error:
+            if _OVER_LIMIT.search(error.message) is None:
+                raise
+            return Rejection("$" + error.path.removeprefix(f"$.steps[{number}].report"), error.message)
         return dict(step.report)
 
     def _encode(self, number: int, told: dict[str, Any]) -> _Sent:
@@ -122,11 +131,12 @@ class Course:
         envelope = Envelope(sent.report, sent.body, CONTENT_TYPE_JSON, self.now_ms())
         try:
             with self._database.begin() as connection:
-                answer = receive_report(connection, self.context, envelope).answer
+                receipt = receive_report(connection, self.context, envelope)
         except MusterError as error:
             self._refuse(number, error)
             return
-        self.rejected += [{"step": number, "path": each.path, "reason": each.reason} for each in answer.rejected]
+        if not receipt.is_duplicate:  # a report that comes again is answered as it was, and told once
+            self.rejected += [{"step": number, "path": each.path, "reason": each.reason} for each in receipt.answer.rejected]
 
     def _decide(self, number: int, step: Step) -> None:
         try:
