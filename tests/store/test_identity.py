@@ -113,7 +113,8 @@ def test_a_clone_that_reports_in_turn_with_its_original_is_held_apart(estate: Es
     for minutes in range(0, 60, 10):
         for boot, number in (("x", 0), ("y", 1)):
             seen = host("web01", machine_id="0123456789abcdef0123456789abcdef", dmi_uuid=U[number], mac=[MACS[number]], attributes={"boot_id": boot})
-            estate.send("agent/web01/a1", {"host": section(seen)}, at=minutes + 5 * number)
+            answer = estate.send("agent/web01/a1", {"host": section(seen)}, at=minutes + 5 * number).answer
+            assert answer.settings == ({"enrol_again": True} if boot == "y" else {})
     assert (len(shape(estate)), estate.cases()) == (2, ["clone"])
     assert sorted(row[0] for row in estate.rows(select(ci.c.is_provisional))) == [False, True]
 
