@@ -84,6 +84,7 @@ class Format(Struct, frozen=True, forbid_unknown_fields=True):
 class ImportMapping(Struct, frozen=True, forbid_unknown_fields=True, rename={"ci_class": "class"}):
     """The whole mapping. `class`, `zone` and `lifecycle` are words that hold for all rows, or cells; all else is a column or a cell.
 
+    `owner`: of parts (interfaces, disks, …), the host or device that has them.
     `ci`: the column with the number or id of the CI where it is known, as exports have it; empty: recognised as the others.
     `key`: columns that name a row for good; none: its identifiers, else its name. `complete`: the file lists all that there is, so what
     an earlier import put on record and it no longer holds is proposed to people. `near_misses`: what becomes of a row that only weak
@@ -98,6 +99,7 @@ class ImportMapping(Struct, frozen=True, forbid_unknown_fields=True, rename={"ci
     key: list[Word] = []
     complete: bool = False
     near_misses: Literal["refuse", "adopt", "create"] = "refuse"
+    owner: Word | RelationCell | None = None
     identifiers: dict[str, Word | Cell] = {}
     attributes: dict[str, Word | Cell] = {}
     tags: dict[str, Word | Cell] = {}
@@ -106,6 +108,8 @@ class ImportMapping(Struct, frozen=True, forbid_unknown_fields=True, rename={"ci
 
     def cells(self) -> Iterator[tuple[str, Cell]]:
         """Every cell with its place (`attributes.name`); words of `class`, `zone` and `lifecycle` are constants."""
+        if self.owner is not None:
+            yield "owner", to_cell(self.owner)
         for place, given in (("class", self.ci_class), ("zone", self.zone), ("lifecycle", self.lifecycle)):
             if given is not None:
                 yield place, given if isinstance(given, Cell) else Cell(constant=given)
@@ -163,11 +167,12 @@ def find_faults(mapping: ImportMapping, catalogue: ClassCatalogue) -> Iterator[t
     for name in classes:
         if name not in catalogue:
             yield "class", f"unknown class {name!r}{suggest(name, catalogue.names())}"
-        elif catalogue[name].is_dependent or catalogue[name].is_abstract:
-            yield "class", f"a {name} is part of others or only their kind; import the hosts and devices that have it"
+        elif catalogue[name].is_abstract or (catalogue[name].is_dependent and mapping.owner is None):
+            yield "class", f"a {name} is part of others, or only their kind; say with owner which column names the one that has it"
     known = [catalogue[name] for name in classes if name in catalogue] or list(catalogue)
     yield from _find_unknown(mapping, known)
-    if not mapping.identifiers and not mapping.key and mapping.ci is None and "name" not in mapping.attributes and "number" not in mapping.attributes:
+    has_key = bool(mapping.identifiers or mapping.key or mapping.ci is not None or mapping.owner is not None)
+    if not has_key and "name" not in mapping.attributes and "number" not in mapping.attributes:
         yield "identifiers", "nothing tells one row from another; give identifiers, a key, or attributes.name"
 
 

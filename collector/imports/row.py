@@ -53,6 +53,7 @@ class Wish(Struct, frozen=True, kw_only=True):
     zone: str
     lifecycle: Lifecycle | None
     relations: tuple[RelationText, ...] = ()
+    owner: RelationText | None = None  # of a part
     ci: str = ""  # its number or id, where the row says so
 
 
@@ -88,12 +89,22 @@ def read_row(row: Row, mapping: ImportMapping, catalogue: ClassCatalogue) -> Wis
     tags, relations = _read_tags(reading), _read_relations(reading)
     zone = _read_word(reading, mapping.zone) or "default"
     lifecycle = _read_lifecycle(reading)
+    owner = _read_owner(reading) if ci_class.is_dependent else None
     ci = to_text(row.cells.get(mapping.ci) or "").strip() if mapping.ci is not None else ""
-    key = f"{ci_class.name}|ci={ci}" if ci and not mapping.key else _make_key(reading, ci_class, values)
+    key = f"{ci_class.name}|ci={ci}" if ci and not mapping.key else _make_key(reading, ci_class, values, owner)
     if reading.faults:
         return reading.faults
     return Wish(
-        row=row.number, key=key, ci_class=ci_class, values=values, tags=tags, zone=zone[:NAME_LENGTH], lifecycle=lifecycle, ci=ci, relations=relations
+        row=row.number,
+        key=key,
+        ci_class=ci_class,
+        values=values,
+        tags=tags,
+        zone=zone[:NAME_LENGTH],
+        lifecycle=lifecycle,
+        ci=ci,
+        relations=relations,
+        owner=owner,
     )
 
 
@@ -106,7 +117,7 @@ def _read_class(reading: _Reading, catalogue: ClassCatalogue) -> CiClass | None:
             reading.refuse(cell, InputError("no class; fill it in, or give a default", path=""))
         return None
     found = catalogue.get(to_text(name))
-    if found is None or found.is_dependent or found.is_abstract:
+    if found is None or found.is_abstract or (found.is_dependent and reading.mapping.owner is None):
         said = f"unknown class {quote(to_text(name))}{suggest(to_text(name), catalogue.names())}" if found is None else "is part of others"
         reading.refuse(cell, InputError(f"{said}; class.values says which class a word means", path=""))
         return None
@@ -194,7 +205,17 @@ def _read_lifecycle(reading: _Reading) -> Lifecycle | None:
     return word  # type: ignore[return-value]  # one of its words
 
 
-def _make_key(reading: _Reading, ci_class: CiClass, values: Mapping[str, Any]) -> str:
+def _read_owner(reading: _Reading) -> RelationText | None:
+    given = reading.mapping.owner or ""
+    cell = given if isinstance(given, RelationCell) else RelationCell(column=given)
+    raw = reading.cell(cell)
+    if raw is NOTHING or raw is CLEARED:
+        reading.faults.append(RowFault(reading.row.number, cell.column or "", "", "a part needs its owner; fill it in"))
+        return None
+    return RelationText("owner", cell.by, cell.ci_class, to_text(raw), cell.column or "")
+
+
+def _make_key(reading: _Reading, ci_class: CiClass, values: Mapping[str, Any], owner: RelationText | None) -> str:
     """What names the row for good: the key's columns, else its identifiers, else its name."""
     mapping = reading.mapping
     if mapping.key:
@@ -206,12 +227,14 @@ def _make_key(reading: _Reading, ci_class: CiClass, values: Mapping[str, Any]) -
         texts = [f"{name}={values[name]}" for name in _naming(mapping, ci_class, values)]
         if not texts:
             reading.faults.append(RowFault(reading.row.number, "", "", "nothing tells this row from another; give an identifier or a name"))
-    key = "|".join([ci_class.name, *texts])
+    key = "|".join([ci_class.name, *([owner.value] if owner is not None and not mapping.key else []), *texts])
     if len(key) > KEY_LENGTH:
         reading.faults.append(RowFault(reading.row.number, "", "", f"its key is longer than {KEY_LENGTH} characters; name shorter columns as key"))
     return key
 
 
 def _naming(mapping: ImportMapping, ci_class: CiClass, values: Mapping[str, Any]) -> list[str]:
+    if ci_class.is_dependent:
+        return [name for name in (*ci_class.local_key, "serial", "wwn") if values.get(name)]
     given = [name for each in mapping.identifiers for name in (each, f"identifier.{each}") if values.get(name)]
     return given or [name for name in ("number", *ci_class.name_from) if values.get(name)][:1]

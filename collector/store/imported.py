@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -23,9 +23,10 @@ from collector.store.ci import StoredCi, load_cis
 from collector.store.content import load_contents
 from collector.store.edit import Context, Edit
 from collector.store.identifier import new_id
+from collector.store.imported_part import write_parts
 from collector.store.imported_relation import StatedRelation, write_stated
 from collector.store.imported_row import find_named, iterate_known, load_known, save_known
-from collector.store.imported_write import write_batch
+from collector.store.imported_write import WrittenBatch, write_batch
 from collector.store.recognition import Near, Recognised, RecordedItem, recognise
 from collector.store.recorded_relation import RelationChange
 from collector.store.recorded_side import SideChange
@@ -101,6 +102,7 @@ class _Tally:
     sides: list[SideChange] = field(default_factory=list)
     tags_before: dict[str, dict[str, str]] = field(default_factory=dict)
     stated: list[StatedRelation] = field(default_factory=list)
+    parts: list[Wish] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
 
     def refuse(self, faults: Sequence[RowFault]) -> None:
@@ -120,6 +122,7 @@ def run_import(connection: Connection, context: Context, job: ImportJob, *, acto
         while batch := list(islice(wishes, BATCH)):
             _take_batch(edit, job, batch, tally)
             edit.contents.clear()
+        _write_parts(edit, job, tally)
         related = _write_relations(edit, job, tally)
         missing, is_braked = _propose_missing(edit, job, tally)
         is_kept = not job.is_dry_run and (job.skips_bad or not tally.refused)
@@ -162,6 +165,8 @@ def _take_batch(edit: Edit, job: ImportJob, batch: Sequence[Wish | list[RowFault
                 tally.refuse([RowFault(each.row, "", "", f"the same as row {first}: both are {each.key}; leave one out")])
         else:
             tally.refuse(each)
+    tally.parts += [each for each in wishes if each.owner is not None]
+    wishes = [each for each in wishes if each.owner is None]
     if not wishes:
         return
     known = load_known(edit.connection, job.mapping.id, {each.key for each in wishes})
@@ -177,12 +182,8 @@ def _take_batch(edit: Edit, job: ImportJob, batch: Sequence[Wish | list[RowFault
     load_contents(edit.connection, (key for each in cis.values() for key in (each.effective_hash, each.recorded_hash)), edit.contents)
     targets: list[tuple[Wish, StoredCi | None]] = [(wish, None if ci_id is None else cis[ci_id]) for wish, ci_id in chosen]
     written = write_batch(edit, targets)
-    for fault in written.faults:
-        tally.refuse([fault])
-    tally.new += written.new
-    tally.changed += len(written.changed)
-    tally.sides += written.sides
-    tally.tags_before |= written.tags_before
+    by_name = {each.key for each in wishes if each.ci}  # found again by what the row says
+    _gather(edit, job, tally, written, known | {key: ci_id for key, ci_id in written.ids.items() if key in by_name})
     zones = {each.key: (each.zone, each.relations) for each in wishes if each.relations}
     tally.stated += [
         StatedRelation(tally.row_of_key[key], written.ids[key], zone, text)
@@ -190,11 +191,31 @@ def _take_batch(edit: Edit, job: ImportJob, batch: Sequence[Wish | list[RowFault
         if key in written.ids
         for text in texts
     ]
-    tally.touched |= written.touched
     for key, ci_id in written.ids.items():
         tally.row_of_ci[ci_id] = tally.row_of_key[key]
-    by_name = {each.key for each in wishes if each.ci}  # found again by what the row says
-    save_known(edit, job.mapping.id, {key: ci_id for key, ci_id in written.ids.items() if known.get(key) != ci_id and key not in by_name})
+
+
+def _write_parts(edit: Edit, job: ImportJob, tally: _Tally) -> None:
+    """Once every row that may be an owner has its CI."""
+    for start in range(0, len(tally.parts), BATCH):
+        batch = tally.parts[start : start + BATCH]
+        known = load_known(edit.connection, job.mapping.id, {each.key for each in batch})
+        written = write_parts(edit, job.mapping.id, batch)
+        tally.linked["local_key"] += len(written.ids) - written.new
+        _gather(edit, job, tally, written, known)
+        edit.contents.clear()
+    tally.linked += Counter()  # without those that are none
+
+
+def _gather(edit: Edit, job: ImportJob, tally: _Tally, written: WrittenBatch, known: Mapping[str, str]) -> None:
+    for fault in written.faults:
+        tally.refuse([fault])
+    tally.new += written.new
+    tally.changed += len(written.changed)
+    tally.sides += written.sides
+    tally.tags_before |= written.tags_before
+    tally.touched |= written.touched
+    save_known(edit, job.mapping.id, {key: ci_id for key, ci_id in written.ids.items() if known.get(key) != ci_id})
 
 
 def _write_relations(edit: Edit, job: ImportJob, tally: _Tally) -> list[RelationChange]:

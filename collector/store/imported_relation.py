@@ -35,10 +35,10 @@ def write_stated(edit: Edit, mapping: str, stated: Sequence[StatedRelation]) -> 
     done: list[RelationChange] = []
     faults: list[RowFault] = []
     for batch in parts(stated, BATCH):
-        ends = _find_ends(edit, mapping, batch)
+        ends = find_ends(edit, mapping, batch)
         there = _load_there(edit, {each.ci_id for each in batch})
         for each in batch:
-            end = ends.get(_key(each))
+            end = ends.get(key_of(each))
             if end is None:
                 message = f"no one CI is {each.text.by} {quote(each.text.value)}; put it on record first, or say by which identifier it is known"
                 faults.append(RowFault(each.row, each.text.column, quote(each.text.value), message))
@@ -53,13 +53,15 @@ def write_stated(edit: Edit, mapping: str, stated: Sequence[StatedRelation]) -> 
     return done, faults
 
 
-def _key(each: StatedRelation) -> tuple[str, str, str]:
+def key_of(each: StatedRelation) -> tuple[str, str, str]:
+    """What `find_ends` knows its other end by."""
     return (each.zone, each.text.by, each.text.value + "|" + each.text.ci_class)
 
 
-def _find_ends(edit: Edit, mapping: str, batch: Iterable[StatedRelation]) -> dict[tuple[str, str, str], str]:
+def find_ends(edit: Edit, mapping: str, batch: Iterable[StatedRelation]) -> dict[tuple[str, str, str], str]:
+    """The CIs that these name, by `key_of`; those that name none or several are left out."""
     found: dict[tuple[str, str, str], str] = {}
-    wanted = {_key(each): each for each in batch}
+    wanted = {key_of(each): each for each in batch}
     named = find_named(edit.connection, {each.text.value for each in wanted.values() if each.text.by == "ci"})
     found |= {key: named[each.text.value] for key, each in wanted.items() if each.text.by == "ci" and each.text.value in named}
     for zone in sorted({each.zone for each in wanted.values()}):

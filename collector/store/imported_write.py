@@ -22,6 +22,15 @@ from collector.store.verdict import mark_decided
 from muster.model.state import Lifecycle
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a part belongs."""
+
+    owner_id: str
+    local_key: str | None
+    zone: str
+
+
 @dataclass
 class WrittenBatch:
     """`ids`: key to the CI that a row is now. `changed`: CIs known before of which something changed."""
@@ -44,12 +53,12 @@ class _Batch:
     families: set[str] = field(default_factory=set)
 
 
-def write_batch(edit: Edit, targets: Sequence[tuple[Wish, StoredCi | None]]) -> WrittenBatch:
-    """Put these wishes on record, each on its CI or on a new one."""
+def write_batch(edit: Edit, targets: Sequence[tuple[Wish, StoredCi | None]], places: Mapping[str, Place] | None = None) -> WrittenBatch:
+    """Put these wishes on record, each on its CI or on a new one. `places`: of parts, by the wishes' keys."""
     written, batch = WrittenBatch(), _Batch()
     for wish, known in targets:
         if known is None:
-            row = _make(edit, wish, written, batch)
+            row = _make(edit, wish, written, batch, (places or {}).get(wish.key))
         else:
             row = known
             _change(edit, wish, known, written, batch)
@@ -71,7 +80,7 @@ def write_batch(edit: Edit, targets: Sequence[tuple[Wish, StoredCi | None]]) -> 
     return written
 
 
-def _make(edit: Edit, wish: Wish, written: WrittenBatch, batch: _Batch) -> StoredCi | None:
+def _make(edit: Edit, wish: Wish, written: WrittenBatch, batch: _Batch, place: Place | None) -> StoredCi | None:
     values = {name: value for name, value in wish.values.items() if value is not None}
     name = name_of(wish.ci_class, values, {})
     if not name:
@@ -83,8 +92,10 @@ def _make(edit: Edit, wish: Wish, written: WrittenBatch, batch: _Batch) -> Store
         number=edit.take_number(),
         ci_class=wish.ci_class.name,
         name=name,
-        zone=wish.zone,
-        lifecycle=wish.lifecycle or "planned",
+        zone=wish.zone if place is None else place.zone,
+        owner_ci_id=None if place is None else place.owner_id,
+        local_key=None if place is None else place.local_key,
+        lifecycle=wish.lifecycle or ("planned" if place is None else "live"),
         presence="unknown",
         control_level=wish.ci_class.control,
         has_decisions=True,

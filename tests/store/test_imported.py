@@ -212,3 +212,36 @@ def test_the_case_of_missing_rows_is_decided_by_a_person_and_nothing_goes_by_its
     assert estate.cases() == []
     assert run(estate, FILE.replace("web02,S2,lee,64,web\n", "").replace("db01,S3,kim,,\n", ""), complete, minute=8).missing == 2
     assert estate.cases() == ["mass_loss"]
+
+
+PARTS = """id = "ports"
+class = "interface"
+zone = "z1"
+owner = {column = "Host", by = "serial"}
+[attributes]
+name = "Port"
+alias = "Alias"
+"""
+
+
+def test_parts_are_put_on_record_in_their_owners_and_met_by_reports(estate: Estate) -> None:
+    run(estate)
+    text = "Host,Port,Alias\nS1,eth0,uplink\nS1,eth1,\nS2,eth0,\n"
+    told = run(estate, text, PARTS, minute=2)
+    assert (told.new, told.faults) == (3, [])
+    ports = [each for each in estate.names() if each[0] == "interface"]
+    assert ports == [("interface", "eth0", "web01"), ("interface", "eth0", "web02"), ("interface", "eth1", "web01")]
+    assert estate.count_rows_written(lambda: run(estate, text, PARTS, minute=3)) == 0
+    port = item("if", "interface", owner="h", attributes={"name": "eth0", "kind": "ethernet", "alias": "uplink"})
+    host = item("h", "server", attributes={"name": "web01", "vendor": "V"}, serial="S1")
+    estate.send("agent/web01/a1", {"host": section(host), "interfaces": section(port)}, at=4)
+    assert [each for each in estate.names() if each[0] == "interface"] == ports
+    assert estate.differences("open") == []
+    estate.decide(undo_decision, told.decision_id, now=at(5))
+    assert estate.rows(select(ci.c.is_recorded).where(ci.c.ci_class == "interface")) == [(False,)] * 3
+
+
+def test_a_part_whose_owner_is_none_is_told_with_its_column(estate: Estate) -> None:
+    told = run(estate, "Host,Port,Alias\nS9,eth0,\n,eth1,\n", PARTS)
+    assert [(each.row, each.column, each.value) for each in told.faults] == [(2, "Host", "'S9'"), (3, "Host", "")]
+    assert not told.is_applied
