@@ -209,5 +209,6 @@ def to_json_schema() -> dict[str, Any]:
     (case, report), components = msgspec.json.schema_components([CaseFile, Report], ref_template="#/$defs/{name}")
     told = components["Report"]
     told["required"] = [name for name in told.get("required", []) if name not in ("sequence", "observed_at")]
+    told["properties"]["mode"] = {"enum": ["full", "partial"]}
     components["Step"]["properties"]["report"] = {"anyOf": [{"type": "null"}, report], "default": None}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Case", **case, "$defs": components}

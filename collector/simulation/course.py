@@ -26,7 +26,7 @@ from collector.store.engine import Database
 from collector.store.ingest import Envelope, receive_report
 from collector.store.sweep import sweep
 from collector.store.whole_state import load_whole_state
-from muster.errors import AuthorisationError, ConflictError, InputError, MusterError, NotFoundError, UnavailableError
+from muster.errors import AuthorisationError, ConflictError, InputError, MusterError, NotFoundError, UnavailableError, quote
 from muster.instant import parse_instant
 from muster.wire.codec import decode_report
 from muster.wire.report import CONTENT_TYPE_JSON, ReceivedReport, Rejection
@@ -109,14 +109,15 @@ class Course:
     def _prepare(self, number: int, step: Step) -> dict[str, Any] | Rejection:
         """The report; refused here, before anything is run, where it is none. One that is over a limit is refused at its step, alone."""
         assert step.report is not None
-        told = {"sequence": 0, "observed_at": 0, **step.report}
+        plain = _spread_mode(number, step.report)
+        told = {"sequence": 0, "observed_at": 0, **plain}
         try:
             _decode(number, _to_body(number, told))
         except InputError as error:
             if _OVER_LIMIT.search(error.message) is None:
                 raise
             return Rejection("$" + error.path.removeprefix(f"$.steps[{number}].report"), error.message)
-        return dict(step.report)
+        return plain
 
     def _encode(self, number: int, told: dict[str, Any]) -> _Sent:
         source = told["source"]
@@ -201,6 +202,27 @@ def _code(error: MusterError) -> str:
     if isinstance(error, ConflictError):
         return error.code
     return next((code for kind, code in kinds if isinstance(error, kind)), "refused")
+
+
+def _spread_mode(number: int, report: Mapping[str, Any]) -> dict[str, Any]:
+    """The report without its `mode`, which says in one word what its sections say of themselves: full or partial."""
+    told = {name: value for name, value in report.items() if name != "mode"}
+    mode = report.get("mode")
+    if mode is None:
+        return told
+    if mode not in ("full", "partial"):
+        raise InputError(
+            f"mode {quote(mode)} is none; write full or partial, or leave it to `complete` of each section", path=f"$.steps[{number}].report.mode"
+        )
+    sections = told.get("sections")
+    if isinstance(sections, Mapping):
+        words = {"complete": mode == "full"}
+        spread = {
+            name: each if not isinstance(each, Mapping) else {**words, **each} if mode == "full" else {**each, **words}
+            for name, each in sections.items()
+        }
+        told["sections"] = spread
+    return told
 
 
 def _to_body(number: int, told: Mapping[str, Any]) -> bytes:

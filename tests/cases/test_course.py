@@ -65,3 +65,16 @@ def test_reference_to_several_cis_asks_for_the_source(open_store: OpenStore) -> 
     state, _ = run(open_store, report(0), report(1, name="b"), decide, named)
     assert [each["code"] for each in state["refused"]] == ["several"]
     assert [each["is_recorded"] for each in state["cis"]] == [False, True]
+
+
+def test_partial_report_never_makes_anything_absent(open_store: OpenStore) -> None:
+    def told(minute: int, *, mode: str, has_disk: bool) -> dict[str, Any]:
+        step = report(minute)
+        step["report"]["mode"] = mode
+        disk = {"ref": "d", "class": "disk", "owner": "h", "identifiers": {"serial": "D1"}}
+        step["report"]["sections"]["disks"] = {"items": [disk] if has_disk else []}
+        return step
+
+    quiet = {"absent_min_age_seconds": 0, "absent_after_misses": 1, "mass_loss_min_items": 5, "mass_loss_ratio": 1.0}
+    partial, _ = run(open_store, told(0, mode="full", has_disk=True), told(5, mode="partial", has_disk=False), settings=quiet)
+    assert [each["presence"] for each in partial["cis"] if each["class"] == "disk"] == ["seen"]
