@@ -83,9 +83,9 @@ def _follow_relations(edit: Edit, returned: Returned, since: int) -> None:
     changed: list[dict[str, Any]] = []
     for row, claim in known:
         ends = _ends_now(row, claim, by_ref, by_end, sides)
-        if (ends["from_ci_id"], ends["to_ci_id"]) != (row.from_ci_id, row.to_ci_id):
-            # What is now known to be a relation of a CI with itself never was one.
-            is_own = ends["from_ci_id"] is not None and ends["from_ci_id"] == ends["to_ci_id"]
+        # What is now known to be a relation of a CI with itself never was one.
+        is_own = ends["from_ci_id"] is not None and ends["from_ci_id"] == ends["to_ci_id"]
+        if (ends["from_ci_id"], ends["to_ci_id"]) != (row.from_ci_id, row.to_ci_id) or (is_own and row.valid_to is None):
             valid_to, told_at = (row.valid_from, edit.now) if is_own else (row.valid_to, row.end_known_from)
             changed.append({"id": row.id, **ends, "valid_to": valid_to, "end_known_from": told_at})
             _note_relation(edit, row, claim, ends)
