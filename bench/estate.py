@@ -24,7 +24,7 @@ from collector.store.engine import Database, open_database
 from collector.store.migrate import migrate_database
 
 CASES_PER_HOST_AND_WEEK = 0.001
-SETTLING_DAYS = 10  # by then every dock has met several laptops
+SETTLING_DAYS = 6  # of crowded desks: by then every dock has met several laptops at one time
 
 
 @dataclass
@@ -64,7 +64,7 @@ def run_course(database: Database, *, hosts: int, days: int, seed: int, tell: Ca
     course.first.differences["accepted"] = believer.accept_all(day_at + DAY_MS - 1)
     for number in range(SETTLING_DAYS + days):
         day_at += DAY_MS
-        live_quietly(world, day_at)
+        live_quietly(world, day_at, docked_ratio=0.9 if number < SETTLING_DAYS else 0.3)
         day = believer.take(daily_reports(sight, world, day_at), day_at + DAY_MS - 1)
         _add(course.settling if number < SETTLING_DAYS else course.quiet, day)
         course.quiet_days += number >= SETTLING_DAYS

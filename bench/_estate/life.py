@@ -11,8 +11,8 @@ from bench._estate.machine import UNLISTED_PLACEHOLDER, Machine, World
 from bench._estate.sight import DAY_MS
 
 
-def live_quietly(world: World, at: int) -> None:
-    """A day of reboots, new leases, docks, laptops at home and guests that move: nothing of it is a change of configuration."""
+def live_quietly(world: World, at: int, *, docked_ratio: float = 0.3) -> None:
+    """A day of reboots, new leases, shared docks and guests that move: nothing of it is a change of configuration."""
     chance = world.chance
     for machine in world.machines.values():
         if machine.kind in ("server", "guest", "laptop") and chance.random() < (0.5 if machine.kind == "laptop" else 0.03):
@@ -24,7 +24,7 @@ def live_quietly(world: World, at: int) -> None:
     chance.shuffle(leases)
     for laptop, lease in zip(laptops, leases, strict=True):
         laptop.address = lease
-        laptop.dock = chance.choice(world.docks) if chance.random() < 0.3 else None
+        laptop.dock = chance.choice(world.docks) if chance.random() < docked_ratio else None
 
 
 def reboot(machine: Machine, at: int) -> None:
