@@ -73,7 +73,8 @@ class _Author:
         past = set(self._material.past.get(ci_id, ()))
         own += [each for each in self._material.records if each.id in past]
         own += [each for each in self._material.records if each.ci_id == ci_id]
-        return None if not own else self._name(own[0])
+        first = self._material.first
+        return None if not own else self._name(min(own, key=lambda each: first.get(each.id, each.ci_id) != ci_id))
 
     def _label(self, ci_id: str) -> str:
         return self._scrubber.replace_word("recorded", ci_id)
@@ -99,6 +100,7 @@ class _Author:
     def tell_reports(self, reports: Iterable[TakenReport]) -> Iterator[tuple[int, int, dict[str, Any]]]:
         """Reports that say something of the neighbourhood, others only so often that they keep it fresh."""
         kept_at: dict[int, int] = {}
+        decided = [each.at for each in self._material.decisions]
         kept_text: dict[int, str] = {}
         count = 0
         for taken in reports:
@@ -107,7 +109,9 @@ class _Author:
                 continue
             text = json.dumps(self._significant(sections), sort_keys=True, default=str)
             pause_ms = CONFIRM_INTERVALS * 1000 * min(each.get("interval_seconds", DEFAULT_INTERVAL_SECONDS) for each in sections.values())
-            is_new = kept_text.get(taken.source_id) != text
+            kept = kept_at.get(taken.source_id, 0)
+            is_after = any(kept <= at <= taken.received_at for at in decided)
+            is_new = is_after or kept_text.get(taken.source_id) != text
             is_due = taken.received_at - kept_at.get(taken.source_id, -pause_ms) >= pause_ms and count < REPORTS_KEPT
             if not is_new and not is_due:
                 continue

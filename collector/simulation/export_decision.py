@@ -49,6 +49,10 @@ def _steps(material: Material, each: TakenDecision, name_of: Naming, scrubber: S
             yield from _on_case(material, each, name_of, by)
         case "merge" | "adopt" | "unmerge":
             yield from _on_identity(material, each, name_of, by)
+        case "delete":
+            named = name_of(str(each.subject.detail.get("ci")))
+            if named is not None:
+                yield {"operation": {"delete": named, "by": by}}
         case "pin":
             yield from _on_pin(material, each, name_of, scrubber, by)
         case "record":

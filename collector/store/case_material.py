@@ -98,6 +98,7 @@ class Material(Struct, frozen=True):
     recorded: dict[str, dict[str, Any]]
     decisions: tuple[TakenDecision, ...]
     zones: dict[str, str] = {}
+    first: dict[int, str] = {}  # record → the CI that it belonged to first
 
     def made_on_record(self) -> set[str]:
         """CIs that a person's word made, before any source saw them."""
@@ -114,7 +115,11 @@ def load_material(connection: Connection, key: str) -> Material:
     past = _load_past(connection, ids)
     zones = {row.id: row.zone for row in connection.execute(select(ci.c.id, ci.c.zone).where(ci.c.id.in_(sorted(ids))))}
     recorded = _load_recorded(connection, ids, records, past)
-    return Material(frozenset(ids), records, past, recorded, _load_decisions(connection, ids, records), zones)
+    query = select(link_past.c.record_id, link_past.c.ci_id).where(link_past.c.record_id.in_([each.id for each in records])).order_by(link_past.c.id)
+    first: dict[int, str] = {}
+    for link in connection.execute(query):
+        first.setdefault(link.record_id, link.ci_id)
+    return Material(frozenset(ids), records, past, recorded, _load_decisions(connection, ids, records), zones, first)
 
 
 def _load_past(connection: Connection, ids: Collection[str]) -> dict[str, tuple[int, ...]]:
