@@ -6,7 +6,7 @@ Design: docs/reconciliation.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from collector.reconcile.cluster import Clustering
 from collector.reconcile.ladder import Edge
@@ -120,6 +120,6 @@ def quarantine_cases(keys: Sequence[ClaimKey], nodes: Sequence[Node]) -> list[Ca
     for (kind, scope, value), held in kinds.items():
         holders = {node.record.id for node in nodes if node.record is not None and any(claim.key in held for claim in node.claims)}
         if holders:
-            key, evidence = f"quarantine|{kind}:{scope}:{value}", {"identifier": kind, "scope": scope, "value": value}
-            found.append(CaseSeed(kind="quarantine", key=key, record_ids=tuple(sorted(holders)), evidence=evidence))
+            evidence: dict[str, object] = {"identifier": kind, "scope": scope, "value": value}
+            found.append(CaseSeed(kind="quarantine", key=f"quarantine|{kind}:{scope}:{value}", record_ids=tuple(sorted(holders)), evidence=evidence))
     return found

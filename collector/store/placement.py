@@ -203,7 +203,7 @@ def _is_newest(edit: Edit, record: StoredRecord, found: StoredCi) -> bool:
         return True
     latest = max(row.observed_at for row in rows)
     if latest != record.observed_at:
-        return record.observed_at > latest
+        return record.observed_at > int(latest)
     own = edit.connection.execute(select(source.c.kind, source.c.name, source.c.instance).where(source.c.id == record.source_id)).one()
     names = [(row.kind, row.name, row.instance, row.ref) for row in rows if row.observed_at == latest]
     return (own.kind, own.name, own.instance, record.ref) < min(names)
