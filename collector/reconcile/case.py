@@ -15,6 +15,9 @@ from muster.model.state import CaseKind, CaseState
 # An event: that nothing shows it any more does not settle it. (A replacement is found again from the claims that were exchanged.)
 _STAYS_OPEN: frozenset[CaseKind] = frozenset({"resurrection", "mass_loss"})
 
+# Keys of what a name alone ties: two machines that are decided apart, so that the one sees the other only as a bystander.
+NAMESAKES = "replacement|namesakes|"
+
 # same: the members are one; different: they are not; replace: same role, new hardware; revive: it is in use again; release: the loss is
 # real, or the value may be trusted again; confirm: it is as the case says; dismiss: it is nothing.
 CaseAction = Literal["same", "different", "replace", "revive", "release", "confirm", "dismiss"]
@@ -56,11 +59,11 @@ class CaseChanges(Struct, frozen=True):
     resolved: tuple[str, ...] = ()
 
 
-def advance_cases(stored: Sequence[StoredCase], seeds: Iterable[CaseSeed], looked_at: Collection[int]) -> CaseChanges:
-    """What becomes of the cases around one neighbourhood; `looked_at`: its record ids.
+def advance_cases(stored: Sequence[StoredCase], seeds: Iterable[CaseSeed], looked_at: Collection[int], *, sees_namesakes: bool = True) -> CaseChanges:
+    """What becomes of the cases around one neighbourhood; `looked_at`: its record ids; `sees_namesakes`: all its bystanders were handed over.
 
-    A case is resolved by itself only when every member was looked at and nothing shows it any more; a member leaves it only when it was
-    looked at. A dismissed one stays so.
+    A case is resolved by itself only when every member was looked at (of namesakes one, as either sees the other) and nothing shows it any
+    more; a member leaves it only when it was looked at. A dismissed one stays so.
     """
     wanted = {(seed.kind, seed.key): seed for seed in seeds}
     updated, resolved = [], []
@@ -74,6 +77,13 @@ def advance_cases(stored: Sequence[StoredCase], seeds: Iterable[CaseSeed], looke
             members = set(seed.record_ids) | (set(each.record_ids) - set(looked_at))
             if members != set(each.record_ids):
                 updated.append((each.id, msgspec.structs.replace(seed, record_ids=tuple(sorted(members)))))
-        elif each.kind not in _STAYS_OPEN and each.record_ids and set(each.record_ids) <= set(looked_at):
+        elif each.kind not in _STAYS_OPEN and _is_seen(each, set(looked_at), sees_namesakes=sees_namesakes):
             resolved.append(each.id)
     return CaseChanges(tuple(opened), tuple(updated), tuple(resolved))
+
+
+def _is_seen(case: StoredCase, looked_at: set[int], *, sees_namesakes: bool) -> bool:
+    members = set(case.record_ids)
+    if sees_namesakes and case.key.startswith(NAMESAKES):
+        return not members.isdisjoint(looked_at)
+    return bool(members) and members <= looked_at

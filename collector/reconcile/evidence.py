@@ -1,4 +1,4 @@
-"""Why each record is where it is: the link's evidence, near misses, and replacements that weak evidence suggests. Internal to identification."""
+"""Why each record is where it is: the link's evidence and near misses. Internal to identification."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from collector.reconcile.cluster import Clustering
 from collector.reconcile.ladder import Edge
 from collector.reconcile.node import Node
 from collector.reconcile.record import (
-    CaseSeed,
     IgnoredIdentifier,
     Link,
     LinkEvidence,
     RecordView,
     RejectedCandidate,
     Suggestion,
-    UsedIdentifier,
 )
 from collector.reconcile.veto import contradictions
 
@@ -39,57 +37,18 @@ class Reasons:
         at = index - len(self.clustering.nodes)
         return sorted(self.bystanders, key=lambda each: each.order_key)[at] if at >= 0 else None
 
-    def replacement_cases(self) -> list[CaseSeed]:
-        """Same name and address, another serial or UUID: hardware was exchanged for its like (RMA), which a person confirms."""
-        found = []
-        for edge in self.weak:
-            if not edge.rule.one_name or max(edge.left, edge.right) >= len(self.clustering.nodes) + len(self.bystanders):
-                continue
-            pair = (self._record(edge.left), self._record(edge.right))
-            if pair[0] is None or pair[1] is None or self._same_cluster(edge):
-                continue
-            seed = self._replacement(edge, pair[0], pair[1])
-            if seed is not None:
-                found.append(seed)
-        return found
-
-    def _replacement(self, edge: Edge, left: RecordView, right: RecordView) -> CaseSeed | None:
-        addresses = _addresses(left) & _addresses(right)
-        if not addresses or not _differ(left, right):
-            return None
-        older, newer = sorted((left, right), key=lambda each: (each.first_seen_at, each.order_key))
-        used = (*edge.identifiers, *(UsedIdentifier("ip", zone, value) for zone, value in sorted(addresses)))
-        return CaseSeed(
-            kind="replacement",
-            key="|".join(("replacement", *(f"{each.kind}:{each.scope}:{each.value}" for each in used))),
-            record_ids=(older.id, newer.id),
-            evidence={
-                "identifiers": [{"identifier": each.kind, "scope": each.scope, "value": each.value} for each in used],
-                "old": {claim.kind: claim.raw for claim in older.claims if claim.kind in ("serial", "dmi_uuid") and claim.state == "active"},
-                "new": {claim.kind: claim.raw for claim in newer.claims if claim.kind in ("serial", "dmi_uuid") and claim.state == "active"},
-            },
-        )
-
-    def _record(self, index: int) -> RecordView | None:
+    def record(self, index: int) -> RecordView | None:
+        """The record of a node or bystander; None for a recorded side."""
         return self.bystander(index) or self.clustering.nodes[index].record
 
-    def _same_cluster(self, edge: Edge) -> bool:
+    def is_inside(self, edge: Edge) -> bool:
+        """Whether an end of the edge is a node: what ties two bystanders is seen where one of them is decided."""
+        return min(edge.left, edge.right) < len(self.clustering.nodes)
+
+    def is_within_one(self, edge: Edge) -> bool:
+        """Whether both ends of the edge are of one cluster."""
         count = len(self.clustering.nodes)
         return edge.left < count and edge.right < count and self.clustering.root(edge.left) == self.clustering.root(edge.right)
-
-
-def _addresses(record: RecordView) -> set[tuple[str, str]]:
-    """Addresses that it has or had, also from documentation ranges: here they only corroborate."""
-    return {(claim.scope, claim.value) for claim in record.claims if claim.kind == "ip" and claim.why != "junk:malformed"}
-
-
-def _differ(left: RecordView, right: RecordView) -> bool:
-    for kind in ("serial", "dmi_uuid", "chassis_id"):
-        ours = {claim.value for claim in left.claims if claim.kind == kind and claim.state == "active"}
-        theirs = {claim.value for claim in right.claims if claim.kind == kind and claim.state == "active"}
-        if ours and theirs and not ours & theirs:
-            return True
-    return False
 
 
 def build_link(side: Node | RecordView, reasons: Reasons | None) -> Link:
@@ -163,7 +122,7 @@ def _rejected(node: Node, reasons: Reasons) -> tuple[RejectedCandidate, ...]:
 def _suggestions(node: Node, reasons: Reasons) -> tuple[Suggestion, ...]:
     found: dict[tuple[str | None, int | None], Suggestion] = {}
     for edge in reasons.weak:
-        if node.index not in (edge.left, edge.right) or reasons._same_cluster(edge):  # noqa: SLF001  # one module
+        if node.index not in (edge.left, edge.right) or reasons.is_within_one(edge):
             continue
         at = edge.other(node.index)
         stranger = reasons.bystander(at)

@@ -16,6 +16,7 @@ from collector.reconcile.cluster import Clustering, climb
 from collector.reconcile.conflict import find_cases
 from collector.reconcile.evidence import Reasons, build_link
 from collector.reconcile.ladder import Edge, Ladders
+from collector.reconcile.namesake import find_namesakes
 from collector.reconcile.node import Barred, Node, attested_macs, record_node, recorded_node
 from collector.reconcile.quarantine import find_shared_values, quarantine_cases
 from collector.reconcile.record import CaseSeed, ClaimKey, KnownCi, Neighbourhood, Part, Partition, RecordView, SourceKey
@@ -64,7 +65,7 @@ def partition(neighbourhood: Neighbourhood, catalogue: ClassCatalogue, settings:
             )
         )
     barred = sorted({*decided.learned, *neighbourhood.quarantined})
-    all_cases = [*cases, *reasons.replacement_cases(), *quarantine_cases(barred, decided.clustering.nodes)]
+    all_cases = [*cases, *find_namesakes(reasons), *quarantine_cases(barred, decided.clustering.nodes)]
     return Partition(
         parts=tuple(parts),
         cases=_unique(all_cases),

@@ -29,7 +29,9 @@ from collector.reconcile.record import CaseSeed, ClaimKey, Constraint, KnownCi, 
 from collector.reconcile.settings import Settings
 from collector.reconcile.validate import owners_of, validate_item
 from muster.model.ci_class import load_catalogue
+from muster.model.identifier import NAME_KINDS
 from muster.model.junk import shipped_junk
+from muster.model.normaliser import short_name
 from muster.model.state import Lifecycle, Presence
 from muster.wire.report import Item, Rejection
 
@@ -296,7 +298,8 @@ class Estate:
 
     def _share(self, left: Record, right: Record, kinds: Iterable[str]) -> bool:
         def keys(record: Record) -> set[tuple[str, str]]:
-            return {(c.kind.removeprefix("permanent_"), c.value) for c in record.view.claims if c.kind in kinds and c.state != "junk"}
+            held = [c for c in record.view.claims if c.kind in kinds and c.state != "junk"]
+            return {("name", short_name(c.value)) if c.kind in NAME_KINDS else (c.kind.removeprefix("permanent_"), c.value) for c in held}
 
         return bool(keys(left) & keys(right))
 

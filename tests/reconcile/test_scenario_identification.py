@@ -182,6 +182,29 @@ def test_exchanged_hardware_with_the_same_name_is_a_new_ci_and_a_replacement_cas
     assert estate.case_kinds() == ["replacement"]
 
 
+def test_two_machines_of_one_name_have_one_case_whoever_reports_last() -> None:  # 12, seen by two sources and called by two names
+    seen = {
+        "agent/a/2": item("h", "server", serial="S100", hostname="web01", ip=["10.0.0.1"]),
+        "agent/b/1": item("h", "server", serial="S200", hostname="web01", ip=["10.0.0.1"]),
+        "hypervisor/vc/1": item("h", "virtual_machine", serial="S100", hostname="web01.a.example", ip=["10.0.0.1"]),
+    }
+    for order in permutations(seen):
+        estate = Estate()
+        for text in order:
+            estate.report(text, seen[text])
+        assert estate.open_cases() == [("replacement", "replacement|namesakes|serial:S100|S200")], order
+
+
+@pytest.mark.parametrize("first", ["agent/a/2", "agent/b/1"])
+def test_a_case_of_two_machines_of_one_name_is_gone_when_either_takes_its_word_back(first: str) -> None:  # 12
+    estate = Estate()
+    for text, serial in (("agent/a/2", "S100"), ("agent/b/1", "S200")):
+        estate.report(text, item("h", "server", serial=serial, hostname="web01", ip=["10.0.0.1"]))
+    assert estate.case_kinds() == ["replacement"]
+    estate.report(first, item("h", "server", hostname="web01", ip=["10.0.0.1"]), at=5)
+    assert estate.case_kinds() == []
+
+
 def test_a_byte_swapped_uuid_is_the_same_uuid() -> None:  # 13
     estate = Estate()
     estate.report("agent/a/a1", host(dmi_uuid="00112233-4455-6677-8899-aabbccddeeff"))
