@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from aiohttp import web
 
@@ -12,18 +12,17 @@ from collector.api.keys import CLOCK, PARTS, WRITER, actor_of
 from collector.store.case_decision import MemberChoice
 from collector.store.decision import (
     Choice,
-    accept_differences,
-    ignore_differences,
-    reject_differences,
     resolve_case,
     undo_decision,
 )
+from collector.store.review_decision import Reviewed, ReviewWish, confirm_decision, review_differences, withdraw_decision
 from collector.web.view.moment import DAY_MS
 from collector.web.visit import COUNTS, load_all
 from muster.errors import InputError, quote
 
-ACTIONS = ("accept", "reject", "ignore")
+ACTIONS = ("accept", "reject", "ignore", "link")
 REASON_LENGTH = 500
+T = TypeVar("T")
 AT_ONCE = 10_000
 IGNORE_DAYS = 366
 
@@ -40,6 +39,7 @@ class Wish:
     query: str = ""
     state: str = "open"
     ignore_until: int | None = None
+    change: str | None = None
 
 
 def parse_wish(form: Any, now: int) -> Wish:
@@ -66,26 +66,32 @@ def parse_wish(form: Any, now: int) -> Wish:
         query=str(form.get("q", "")),
         state=str(form.get("state", "open")),
         ignore_until=now + int(days) * DAY_MS if action == "ignore" else None,
+        change=str(form.get("change", "")).strip()[:64] if action == "link" else None,
     )
 
 
-async def decide(request: web.Request, wish: Wish) -> str:
-    """Does what is wished, all of it or nothing; the decision's id. Raises ConflictError where a value moved since it was seen."""
+async def decide(request: web.Request, wish: Wish) -> Reviewed:
+    """Does what is wished, all of it or nothing, or has it wait for a second person. Raises ConflictError where a value moved since it was seen."""
     chosen = wish.chosen
     if wish.is_whole_group:
         found = await load_all(request, "list_differences", AT_ONCE + 1, query=wish.query, states=(wish.state,), group=wish.group)
         chosen = {each.id: each.observed_token for each in found}
-    choice, context = Choice(chosen), request.app[PARTS].context
+    context, actor, now = request.app[PARTS].context, actor_of(request), request.app[CLOCK].now_ms()
+    kind = cast(Any, wish.action)  # one of ACTIONS
+    asked = ReviewWish(kind=kind, choice=Choice(chosen), reason=wish.reason, until=wish.ignore_until, change_id=wish.change)
+    return await carry_out(request, lambda connection: review_differences(connection, context, asked, actor=actor, now=now))
+
+
+async def confirm(request: web.Request, waiting_id: str) -> str:
+    """The second person's word; the decision's id. Raises NotFoundError, ConflictError."""
+    context, actor, now = request.app[PARTS].context, actor_of(request), request.app[CLOCK].now_ms()
+    return await carry_out(request, lambda connection: confirm_decision(connection, context, waiting_id, actor=actor, now=now))
+
+
+async def withdraw(request: web.Request, waiting_id: str) -> None:
+    """It is not decided after all. Raises NotFoundError, ConflictError."""
     actor, now = actor_of(request), request.app[CLOCK].now_ms()
-
-    def work(connection: Any) -> str:
-        if wish.action == "accept":
-            return accept_differences(connection, context, choice, actor=actor, now=now, reason=wish.reason)
-        if wish.action == "reject":
-            return reject_differences(connection, context, choice, actor=actor, now=now, reason=wish.reason)
-        return ignore_differences(connection, context, choice, actor=actor, now=now, until=wish.ignore_until, reason=wish.reason)
-
-    return await carry_out(request, work)
+    await carry_out(request, lambda connection: withdraw_decision(connection, waiting_id, actor=actor, now=now))
 
 
 async def undo(request: web.Request, decision_id: str) -> str:
@@ -107,7 +113,7 @@ async def resolve(request: web.Request, case_id: str, action: str, reason: str, 
     return await carry_out(request, work)
 
 
-async def carry_out(request: web.Request, work: Callable[[Any], str]) -> str:
+async def carry_out(request: web.Request, work: Callable[[Any], T]) -> T:
     """Write, evaluate anew, and count anew what waits for a person."""
     done = await request.app[WRITER].run(work)
     request.app[PARTS].poke()

@@ -24,7 +24,7 @@ PATHS = (
     "/health", "/health?class=server&owner=kim", "/health/coverage", "/health/orphans", "/health/unreviewed", "/verifications", "/verifications/1",
     "/verifications/2", "/findings", "/findings?state=closed", "/audit", "/audit?verify=1", "/audit?verify=1&expect=xyz",
     "/incidents?state=all", "/incidents/{incident}", "/sources", "/sources/{source}", "/record",
-    "/pins", "/classes", "/keys", "/preferences", "/no-such-page",
+    "/policies", "/policies?try=1", "/changes", "/pins", "/classes", "/keys", "/preferences", "/no-such-page",
 )  # fmt: skip
 SIZES = ((390, 844), (820, 1180), (1920, 1080))
 # Words that stand in Chinese pages as they are: names of things, units, and what people type.

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from collector.store.apply_change import apply_changes
 from tests.support.chromium import Watched
 from tests.support.page_server import PageServer
 
@@ -131,3 +132,35 @@ def test_filter_narrows_the_queue_and_a_wrong_one_is_explained(pages: PageServer
     assert re.findall(r"^1 group ", watched.page.inner_text(".page-head .sub"))
     watched.open("/review?q=%28")
     assert watched.page.get_attribute("#q", "aria-invalid") == "true"
+
+
+def test_a_difference_that_no_change_expects_says_so_and_is_linked_by_keyboard(pages: PageServer, visit: Callable[..., Watched]) -> None:
+    """Linked to a change it is no longer unauthorised; undo takes that back."""
+    put_change(pages)
+    group = group_of(pages, "os.kernel")
+    watched = visit(who="ada")
+    watched.open(f"/review?group={quote(group.group_key, safe='')}")
+    assert "no approved change expects it" in watched.page.inner_text(".provenance")
+    watched.page.keyboard.press("l")
+    watched.page.fill("input[name=change]", "RFC-7")
+    watched.page.click("button[value=link]")
+    watched.page.wait_for_selector("#done")
+    linked = pages.reader.list_differences("change=RFC-7").items
+    assert {(each.attribute, each.state, each.is_unauthorised) for each in linked} == {("os.kernel", "open", False)}
+    assert len(linked) == group.count
+    watched.page.click("#done button")
+    watched.page.wait_for_function("() => !document.querySelector('#done button')")
+    assert pages.reader.list_differences("change=RFC-7").items == []
+    assert group_of(pages, "os.kernel").unauthorised == group.unauthorised
+    watched.open("/changes")
+    assert "RFC-7" in watched.page.inner_text("table.list")
+
+
+def put_change(pages: PageServer) -> None:
+    """An approved change that expects nothing of this estate."""
+    text = (
+        "id: RFC-7\nwindow: {from: 2020-01-01T00:00:00Z, to: 2020-01-02T00:00:00Z}\napproved: {by: board, at: 2020-01-01T00:00:00Z}\n"
+        "expects: [{ci: nothing, attribute: os.kernel, to: x}]\n"
+    )
+    with pages.filled.database.begin() as connection:
+        apply_changes(connection, pages.filled.context, {"RFC-7.yaml": text}, actor="person:ada", now=pages.filled.clock.now_ms())

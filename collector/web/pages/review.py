@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from aiohttp import web
 
 from collector.api.keys import CATALOGUE
-from collector.web.deciding import Wish, decide, parse_wish, undo
+from collector.web.deciding import Wish, confirm, decide, parse_wish, undo, withdraw
 from collector.web.done import explain_refusal, load_done
 from collector.web.page import PageModule, Route
 from collector.web.rendering import respond, with_query
@@ -20,7 +20,7 @@ from collector.web.visit import Visit, load, visit_of
 from muster.errors import ConflictError, InputError, NotFoundError
 from muster.ports import DifferenceGroup, DifferenceView, Page
 
-GROUPS_SHOWN, ROWS_SHOWN = 60, 100
+GROUPS_SHOWN, ROWS_SHOWN, CHANGES_SHOWN = 60, 100, 50
 NOTHING = Page([], 0, None)
 STATES = {
     "open": N_("open"),
@@ -69,6 +69,8 @@ async def _render(request: web.Request, visit: Visit, query: dict[str, str], *, 
         group_count=rows.total,
         done=await load_done(request, visit),
         may_decide=visit.may("configuration_manager"),
+        waits=query.get("waits", ""),
+        changes=await _changes(request, difference),
         **values,
         **await _counts(request, groups.items, visit),
     )
@@ -85,11 +87,19 @@ async def _panel(request: web.Request, visit: Visit, difference: DifferenceView 
     }
 
 
+async def _changes(request: web.Request, difference: DifferenceView | None) -> list[str]:
+    """The changes that the chosen difference may be linked to: those approved, the latest window first."""
+    if difference is None:
+        return []
+    page = await load(request, "list_changes", states=("approved", "partly_verified", "not_verified"), limit=CHANGES_SHOWN)
+    return [each.id for each in page.items]
+
+
 async def _counts(request: web.Request, groups: list[DifferenceGroup], visit: Visit) -> dict[str, Any]:
-    overview = await load(request, "overview")
-    oldest = overview.oldest_difference_at
+    counts = await load(request, "review_counts")
+    oldest = counts.oldest_at
     age = say_short(max(visit.viewpoint.now - oldest, 0), visit.viewpoint) if oldest is not None and groups else ""
-    return {"difference_total": sum(overview.open_differences.values()), "oldest": age}
+    return {"difference_total": counts.open, "unauthorised_total": counts.unauthorised, "waiting_total": counts.waiting, "oldest": age}
 
 
 def _states(visit: Visit, state: str) -> list[tuple[str, str, bool]]:
@@ -113,11 +123,33 @@ async def take_decision(request: web.Request) -> web.StreamResponse:
     back = safe_return(str(form.get("return", "/review")))
     try:
         wish: Wish = parse_wish(form, visit_of(request).viewpoint.now)
-        decision_id = await decide(request, wish)
+        made = await decide(request, wish)
     except (ConflictError, InputError, NotFoundError) as error:
         return await _refuse(request, back, wish_group=str(form.get("group", "")), difference=str(form.get("difference", "")), error=error)
     group = str(form.get("following", "")) if wish.is_whole_group else str(form.get("group", ""))
-    return web.Response(status=303, headers={"Location": _with(back, group=group, done=decision_id)})
+    told = {"done": made.decision_id or ""} if made.waiting_id is None else {"waits": made.waiting_id, "difference": str(form.get("difference", ""))}
+    return web.Response(status=303, headers={"Location": _with(back, group=group if made.waiting_id is None else wish.group, **told)})
+
+
+async def take_confirmation(request: web.Request) -> web.StreamResponse:
+    """The second person confirms what waits."""
+    form = await request.post()
+    back = safe_return(str(form.get("return", "/review")))
+    try:
+        decision_id = await confirm(request, str(form.get("waiting", "")))
+    except (ConflictError, InputError, NotFoundError) as error:
+        return await _refuse(request, back, wish_group=str(form.get("group", "")), difference=str(form.get("difference", "")), error=error)
+    return web.Response(status=303, headers={"Location": _with(back, done=decision_id)})
+
+
+async def take_withdrawal(request: web.Request) -> web.StreamResponse:
+    form = await request.post()
+    back = safe_return(str(form.get("return", "/review")))
+    try:
+        await withdraw(request, str(form.get("waiting", "")))
+    except (ConflictError, InputError, NotFoundError) as error:
+        return await _refuse(request, back, wish_group=str(form.get("group", "")), difference=str(form.get("difference", "")), error=error)
+    return web.Response(status=303, headers={"Location": _with(back, group=str(form.get("group", "")))})
 
 
 async def take_undo(request: web.Request) -> web.StreamResponse:
@@ -150,5 +182,7 @@ PAGE = PageModule(
         Route("GET", "/review", show),
         Route("POST", "/review/decide", take_decision, "configuration_manager"),
         Route("POST", "/review/undo", take_undo, "configuration_manager"),
+        Route("POST", "/review/confirm", take_confirmation, "configuration_manager"),
+        Route("POST", "/review/withdraw", take_withdrawal, "configuration_manager"),
     ),
 )

@@ -17,6 +17,8 @@ from collector.web.view.wording import DECISIONS, DIFFERENCE_KINDS, DIFFERENCE_S
 from muster.model.ci_class import ClassCatalogue
 from muster.ports import DecisionView, DifferenceGroup, DifferenceView, Fact
 
+SERVICES_SHOWN = 3
+
 
 class GroupRow(Struct, frozen=True):
     """One cause. `title` says what, `old` → `new` how, `scope` on how many."""
@@ -35,6 +37,13 @@ class GroupRow(Struct, frozen=True):
     risk_level: int
     age: str
     newest: Moment
+    source: str = ""
+    change: str = ""
+    unauthorised: int = 0
+    unauthorised_part: int = 0  # where they are not all
+    flaps: int = 0
+    services: list[str] = []
+    more_services: int = 0
 
 
 class Side(Struct, frozen=True):
@@ -88,6 +97,12 @@ class DifferencePanel(Struct, frozen=True):
     trail: list[Step]
     risk: str
     risk_level: int
+    change: str = ""
+    is_unauthorised: bool = False
+    flaps: int = 0
+    waiting_id: str = ""
+    waiting_by: str = ""
+    other: CiLink | None = None
 
 
 class DifferenceRow(Struct, frozen=True):
@@ -122,6 +137,11 @@ def to_group(group: DifferenceGroup, catalogue: ClassCatalogue, viewpoint: Viewp
     if is_change:
         title = viewpoint.pick(group.label, group.attribute) or word(DIFFERENCE_KINDS, group.kind, viewpoint)
         scope = group.example.name if group.ci_count == 1 else f"{label} × {group.ci_count:,}"
+    elif group.kind.endswith("_relation"):
+        sign = "−" if group.kind.startswith("absent") else "+"  # a minus sign
+        title = f"{sign} {viewpoint.pick(group.label, group.attribute)}"
+        new = group.other.name if group.other is not None else ""
+        scope = group.example.name if group.ci_count == 1 else f"{label} × {group.ci_count:,}"
     else:
         sign = "−" if group.kind.startswith("absent") else "+"  # a minus sign
         title = f"{sign}{group.count:,} {label}"
@@ -141,6 +161,13 @@ def to_group(group: DifferenceGroup, catalogue: ClassCatalogue, viewpoint: Viewp
         risk_level=group.risk,
         age=say_short(max(viewpoint.now - group.oldest_at, 0), viewpoint),
         newest=to_moment(group.newest_at, viewpoint),
+        source=", ".join(group.sources),
+        change=group.change_id or "",
+        unauthorised=group.unauthorised,
+        unauthorised_part=group.unauthorised if group.unauthorised != group.count else 0,
+        flaps=group.flaps,
+        services=group.services[:SERVICES_SHOWN],
+        more_services=max(0, len(group.services) - SERVICES_SHOWN),
     )
 
 
@@ -166,7 +193,7 @@ def to_panel(difference: DifferenceView, facts: Sequence[Fact], catalogue: Class
     class_name = difference.ci.ci_class
     attribute = find_attribute(class_name, difference.attribute, catalogue)
     is_whole = difference.kind in {"new_ci", "absent_ci"}
-    recorded, observed = to_sides(difference.recorded, difference.observed, viewpoint) if not is_whole else (_NOTHING, _NOTHING)
+    recorded, observed = _sides(difference, viewpoint)
     shown = [each for each in facts if each.has_effective or each.has_recorded] if is_whole else []
     return DifferencePanel(
         id=difference.id,
@@ -204,7 +231,24 @@ def to_panel(difference: DifferenceView, facts: Sequence[Fact], catalogue: Class
         trail=[Step(to_moment(at, viewpoint), to_value(value, viewpoint, attribute=attribute).text) for at, value in difference.trail[-8:]],
         risk=word(RISKS, difference.risk, viewpoint),
         risk_level=difference.risk,
+        change=difference.change_id or "",
+        is_unauthorised=difference.is_unauthorised,
+        flaps=difference.flaps,
+        waiting_id=difference.waiting_id or "",
+        waiting_by=(difference.waiting_by or "").removeprefix("person:"),
+        other=None if difference.other is None else to_link(difference.other, catalogue, viewpoint),
     )
+
+
+def _sides(difference: DifferenceView, viewpoint: Viewpoint) -> tuple[Side, Side]:
+    """Of a relation its other end by name."""
+    if difference.kind in {"new_ci", "absent_ci"}:
+        return _NOTHING, _NOTHING
+    if difference.kind.endswith("_relation"):
+        name = difference.other.name if difference.other is not None else ""
+        recorded = None if difference.recorded is None else name if difference.observed is None else str(difference.recorded.get("to", ""))
+        return to_sides(recorded, None if difference.observed is None else name, viewpoint)
+    return to_sides(difference.recorded, difference.observed, viewpoint)
 
 
 def _explain(difference: DifferenceView, viewpoint: Viewpoint) -> str:

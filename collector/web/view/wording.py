@@ -217,6 +217,22 @@ ROLES = {
     "administrator": N_("administrator"),
 }
 WINDOWS = {"month_to_date": N_("Month to date"), "last_month": N_("Last month"), "30d": N_("Last 30 days")}
+POLICY_ACTIONS = {
+    "accept": N_("accepts"),
+    "accept_in_change": N_("accepts what an approved change expects"),
+    "initial_discovery": N_("records what is discovered first"),
+    "ignore": N_("ignores for a time"),
+    "review": N_("leaves it to a person"),
+    "reason": N_("a reason"),
+    "second_person": N_("a second person"),
+}
+CHANGE_STATES = {
+    "planned": N_("planned"),
+    "approved": N_("approved"),
+    "verified": N_("verified"),
+    "partly_verified": N_("partly verified"),
+    "not_verified": N_("not verified"),
+}
 
 
 def word(table: Mapping[str, str] | Mapping[int, str], key: object, viewpoint: Viewpoint) -> str:

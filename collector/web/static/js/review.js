@@ -39,7 +39,7 @@
     if (!button) return false;
     button.click();
     if (button.tagName === "SUMMARY") {
-      const first = button.parentElement.querySelector(".menu-list button");
+      const first = button.parentElement.querySelector(".menu-list button, .menu-list input");
       if (first) first.focus();
     }
     return true;
@@ -55,7 +55,7 @@
       case "J": moveInGroup(1); break;
       case "K": moveInGroup(-1); break;
       case "x": toggle(); break;
-      case "a": case "r": case "i": case "u":
+      case "a": case "r": case "i": case "l": case "u":
         if (!press(event.key)) return;
         break;
       case "Enter":
