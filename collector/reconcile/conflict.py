@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from collector.reconcile.cluster import Clustering
 from collector.reconcile.exchange import find_exchanges
 from collector.reconcile.ladder import Edge
@@ -58,7 +60,8 @@ def find_cases(
         kind = _kind_of(clustering, edges, dispute)
         if kind is None:
             continue
-        cases.append(_seed(clustering, kind, dispute.identifiers, (dispute.left, dispute.right), vetoes=dispute.vetoes))
+        seed = _seed(clustering, kind, dispute.identifiers, (dispute.left, dispute.right), vetoes=dispute.vetoes)
+        cases.append(_of_its_disposal(clustering, dispute, seed, known) if kind == "resurrection" else seed)
         if kind != "duplicate":
             disputed.add(_junior(clustering, dispute.left, dispute.right))
     for indexes in clusters:
@@ -211,6 +214,17 @@ def _seed(
     )
 
 
+def _of_its_disposal(clustering: Clustering, dispute: _Dispute, seed: CaseSeed, known: dict[str, KnownCi]) -> CaseSeed:
+    """The case under the disposed CI's own key: whether its own record reports again or another source's, it is one question."""
+    nodes = [clustering.nodes[index] for root in (dispute.left, dispute.right) for index in clustering.members[root]]
+    disposed = sorted({node.tombstone for node in nodes if node.tombstone is not None and node.tombstone in known})
+    return replace(seed, key=_resurrection_key(known[disposed[0]])) if disposed else seed
+
+
+def _resurrection_key(ci: KnownCi) -> str:
+    return f"resurrection|{ci.id}|{ci.lifecycle_since_at}"
+
+
 def _resurrections(members: Sequence[Node], known: dict[str, KnownCi]) -> list[CaseSeed]:
     """Of each record its own CI, of one that has none yet those that it belongs to with the others."""
     named = sorted({each for node in members for each in _named(node)})
@@ -237,7 +251,7 @@ def resurrection_of(ci: KnownCi, record_id: int, confirmed_at: int) -> CaseSeed 
         return None
     return CaseSeed(
         kind="resurrection",
-        key=f"resurrection|{ci.id}|{ci.lifecycle_since_at}",
+        key=_resurrection_key(ci),
         record_ids=(record_id,),
         ci_ids=(ci.id,),
         evidence={"lifecycle": ci.lifecycle, "lifecycle_since_at": ci.lifecycle_since_at, "seen_at": confirmed_at},

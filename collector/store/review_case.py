@@ -9,7 +9,7 @@ from sqlalchemy import insert, or_, select, update
 
 from collector.reconcile.case import StoredCase, advance_cases
 from collector.reconcile.record import CaseSeed, RecordView
-from collector.store.content import encode
+from collector.store.content import decode, encode
 from collector.store.edit import Edit
 from collector.store.identifier import new_id
 from collector.store.schema import case_member, review_case, source_record
@@ -26,7 +26,19 @@ def advance_stored_cases(edit: Edit, seeds: Sequence[CaseSeed], views: Mapping[i
         open_case(edit, seed)
     for case_id, seed in changes.updated:
         _write_members(edit, case_id, seed)
+    shown = {(seed.kind, seed.key): seed for seed in seeds}
+    still = [(each.id, shown[each.kind, each.key]) for each in stored if each.state == "open" and (each.kind, each.key) in shown]
+    _follow_links(edit, [(case_id, seed) for case_id, seed in still if case_id not in dict(changes.updated)])
     close_cases(edit, changes.resolved)
+
+
+def _follow_links(edit: Edit, cases: Iterable[tuple[str, CaseSeed]]) -> None:
+    """Cases of the same records, some of which got their CI only after the case was opened, or have another one now."""
+    seeds = dict(cases)
+    for part in parts(sorted(seeds)):
+        for row in edit.connection.execute(select(review_case.c.id, review_case.c.members).where(review_case.c.id.in_(part))).all():
+            if not set(_member_cis(edit, seeds[row.id])) <= set(decode(row.members) or ()):
+                _write_members(edit, row.id, seeds[row.id])
 
 
 def load_stored_cases(edit: Edit, *, record_ids: Collection[int] = (), keys: Collection[str] = ()) -> list[StoredCase]:
