@@ -24,6 +24,7 @@ from collector.store.due import find_next_due
 from collector.store.edit import Context
 from collector.store.engine import Database
 from collector.store.ingest import Envelope, receive_report
+from collector.store.near_miss import load_all_near_misses
 from collector.store.sweep import sweep
 from collector.store.whole_state import load_whole_state
 from muster.errors import AuthorisationError, ConflictError, InputError, MusterError, NotFoundError, UnavailableError, quote
@@ -91,7 +92,8 @@ class Course:
         """The printed state."""
         with self._database.connect() as connection:
             whole = load_whole_state(connection)
-        return render_state(whole, rejected=self.rejected, refused=self.refused, raw_ids=raw_ids)
+            near = load_all_near_misses(connection)
+        return render_state(whole, near=near, rejected=self.rejected, refused=self.refused, raw_ids=raw_ids)
 
     def _take(self, number: int, step: Step, reports: Mapping[int, dict[str, Any] | Rejection]) -> None:
         if number in reports and isinstance(told := reports[number], Rejection):

@@ -20,8 +20,10 @@ _UNDIRECTED = frozenset({"connected_to"})  # ends stand in the order of their id
 Told = Sequence[Mapping[str, Any]]
 
 
-def render_state(whole: WholeState, *, rejected: Told = (), refused: Told = (), raw_ids: bool = False) -> dict[str, Any]:
-    """All that a case prints: see docs/cases.md. `rejected`, `refused`: by step, as they came."""
+def render_state(
+    whole: WholeState, *, near: Mapping[str, Sequence[tuple[str, str]]] | None = None, rejected: Told = (), refused: Told = (), raw_ids: bool = False
+) -> dict[str, Any]:
+    """All that a case prints: see docs/cases.md. `rejected`, `refused`: by step, as they came; `near`: of a CI those it may be, and by which rule."""
     survivors = _survivors(whole.cis)
     living = _ordered([each for each in whole.cis if each.redirect_to is None])
     names = {each.id: each.id if raw_ids else f"ci-{place}" for place, each in enumerate(living, 1)}
@@ -34,7 +36,7 @@ def render_state(whole: WholeState, *, rejected: Told = (), refused: Told = (), 
     differences = [_difference(each, name) for each in whole.differences if each.ci_id in names and not order.made_difference(each)]
     cases = [_case(each, name, survivors) for each in whole.cases if not order.made_case(each)]
     return {
-        "cis": [_ci(each, names, name) for each in living],
+        "cis": [{**_ci(each, names, name), "suggestions": _suggestions((near or {}).get(each.id, ()), names)} for each in living],
         "differences": sorted(differences, key=lambda each: (_place(each["subject"]), _text(each))),
         "cases": sorted(cases, key=_text),
         "rejected": [name(each) for each in rejected],
@@ -94,6 +96,11 @@ def _ci(each: CiRow, names: Mapping[str, str], name: Callable[[Any], Any]) -> di
         "provenance": _sorted(each.provenance),
         **({"returned_from": list(each.returned_from)} if each.returned_from else {}),
     }
+
+
+def _suggestions(near: Sequence[tuple[str, str]], names: Mapping[str, str]) -> list[dict[str, str]]:
+    told = [{"ci": names[ci_id], "rule": rule} for ci_id, rule in near if ci_id in names]
+    return sorted(told, key=lambda each: (_place(each["ci"]), each["rule"]))
 
 
 def _difference(each: DifferenceRow, name: Callable[[Any], Any]) -> dict[str, Any]:
