@@ -99,3 +99,6 @@ if __name__ == "__main__":
     except MusterError as error:
         print(f"muster agent: inventory: {error}", file=sys.stderr)
         sys.exit(1)
+    except BrokenPipeError:  # the agent was killed: nobody reads the inventory any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 from collections.abc import Iterator
 from functools import cache
@@ -20,7 +21,7 @@ from tests.cases.conftest import OpenStore
 from tests.conftest import ROOT
 
 SCENARIOS = sorted((ROOT / "tests/scenarios").glob("*.yaml"))
-ORDERS_LIMIT = 24  # of one case: all of four reports, of more a seeded sample
+ORDERS_LIMIT = int(os.environ.get("MUSTER_ORDERS", "6"))  # of one case: all of three reports, of more a seeded sample; the soak has 24
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,11 @@ from tests.support.postgresql_server import engine_url
 
 MINUTE = 60_000
 T0 = 1_772_359_200_000  # 2026-03-01T10:00:00Z
+
+
+def id_of(name: str) -> str:
+    """The id that a CI of these tests has, by its name."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
 
 
 class Estate:
@@ -70,15 +76,15 @@ class Estate:
             number = len(connection.execute(select(schema.ci.c.id)).all()) + 1
             connection.execute(
                 insert(schema.ci).values(
-                    id=f"ci-{name}", number=number, ci_class=ci_class, name=name, zone="berlin", lifecycle="live", presence="seen",
+                    id=id_of(name), number=number, ci_class=ci_class, name=name, zone="berlin", lifecycle="live", presence="seen",
                     control_level="governed", created_at=T0, changed_at=T0, owner_ci_id=owner,
                 )
             )  # fmt: skip
-        return f"ci-{name}"
+        return id_of(name)
 
     def set_lifecycle(self, name: str, lifecycle: str) -> None:
         with self.engine.begin() as connection:
-            connection.execute(update(schema.ci).where(schema.ci.c.id == f"ci-{name}").values(lifecycle=lifecycle))
+            connection.execute(update(schema.ci).where(schema.ci.c.id == id_of(name)).values(lifecycle=lifecycle))
 
     def observe(
         self, name: str, state: str, *, check: str = "icmp", at: int | None = None, interval: int = 30, combined: bool = False, source: int = 1,
@@ -87,7 +93,7 @@ class Estate:
         """One observation: a transition where the state changes, and the newest evidence. Sources: 1 probes, 2 is the agent of web-1."""
         reason = f"{check} {state}" if reason is None else reason
         at = self.clock.now_ms() if at is None else at
-        ci_id = f"ci-{name}"
+        ci_id = id_of(name)
         with self.engine.begin() as connection:
             checks = schema.check_state.c
             row = connection.execute(
@@ -117,7 +123,7 @@ class Estate:
         with self.engine.begin() as connection:
             connection.execute(
                 insert(schema.history).values(
-                    ci_id=f"ci-{name}", layer="observed", attribute=attribute, old_value=msgspec.msgpack.encode(old),
+                    ci_id=id_of(name), layer="observed", attribute=attribute, old_value=msgspec.msgpack.encode(old),
                     new_value=msgspec.msgpack.encode(new), valid_from=now, known_from=now, cause_kind="report", cause_id="1",
                 )
             )  # fmt: skip

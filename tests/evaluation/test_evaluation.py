@@ -11,7 +11,7 @@ import pytest
 from collector.service_figure import OUTAGE_LIMIT
 from collector.store.service import load_definitions, load_service_views, plan_services
 from muster.errors import NotFoundError
-from tests.evaluation.conftest import MINUTE, T0, Estate
+from tests.evaluation.conftest import MINUTE, T0, Estate, id_of
 from tests.evaluation.oracle import compute
 
 SECOND = 1000
@@ -153,7 +153,7 @@ async def test_what_the_collector_combined_goes_before_what_sources_said(estate:
 
 async def test_named_checks_must_all_hold_and_parts_have_a_check_of_their_own(estate: Estate) -> None:
     estate.add_ci("web-1")
-    estate.add_ci("nginx.service", ci_class="systemd_unit", owner="ci-web-1")
+    estate.add_ci("nginx.service", ci_class="systemd_unit", owner=id_of("web-1"))
     estate.apply(
         "id: shop\nname: {en: Shop}\ncomponents: {all: [{ci: web-1, checks: [http, icmp]}]}\n",
         "id: unit\nname: {en: Unit}\ncomponents: {all: [{ci: nginx.service}]}\n",

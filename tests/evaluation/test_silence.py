@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.check_timeline import Evidence, Words, join_equal, resolve_silence, spare_gaps
-from tests.evaluation.conftest import MINUTE, T0, Estate
+from tests.evaluation.conftest import MINUTE, T0, Estate, id_of
 
 SECOND = 1000
 AGENT = 2
@@ -21,7 +21,7 @@ DUE = T0 + 5 * MINUTE + 15 * SECOND
 
 def host_with_unit(estate: Estate) -> None:
     estate.add_ci("web-1")
-    estate.add_ci("nginx.service", ci_class="systemd_unit", owner="ci-web-1")
+    estate.add_ci("nginx.service", ci_class="systemd_unit", owner=id_of("web-1"))
     talk(estate, minutes=0)
 
 
