@@ -23,6 +23,7 @@ T = TypeVar("T", bound=Struct)
 MAXIMUM_BYTES = 1_048_576
 HIDDEN = "…"
 _LINE = re.compile(r"at line (\d+)")
+_LONG_KEY = re.compile(r"""(?<![\w-])(?>(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){200}""")
 _AT = re.compile(r" - at (?:`key` in )?`(\$[^`]*)`$")
 _TABLE = re.compile(r"^\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
@@ -235,6 +236,9 @@ def read_toml(file: Path) -> tuple[dict[str, Any], str]:
 
 def parse_toml(text: str, file: str) -> dict[str, Any]:
     """The values of TOML text; `file` is only named in errors. Raises DocumentError."""
+    found = _LONG_KEY.search(text)
+    if found:  # reading one takes the square of its parts
+        raise DocumentError("a key of over 200 parts; write tables", file=file, line=text.count("\n", 0, found.start()) + 1)
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

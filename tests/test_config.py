@@ -10,7 +10,7 @@ import pytest
 from msgspec import Meta, Struct
 
 from collector.settings import ENVIRONMENT_PREFIX, CollectorSettings
-from muster.config import Configuration, find_key_line, list_settings, load_configuration
+from muster.config import Configuration, find_key_line, list_settings, load_configuration, parse_toml
 from muster.errors import ConfigurationError, DocumentError
 from tests.conftest import ROOT
 
@@ -135,3 +135,10 @@ def shown(value: object) -> str:
         if isinstance(value, float)
         else str(value)
     )
+
+
+@pytest.mark.parametrize("key", ["a." * 50_000 + "a = 1", "x = {" + "a . " * 300 + "b = 1}", "[" + '"a".' * 300 + "b]"])
+def test_a_key_of_endless_parts_is_refused_before_it_is_read(key: str) -> None:
+    with pytest.raises(DocumentError, match="over 200 parts") as raised:
+        parse_toml(f"ok = 1\n{key}\n", "settings.toml")
+    assert raised.value.line == 2

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
 
 from collector.api.fault import MediaTypeError, PreconditionMissingError, TimeExceededError
-from collector.api.keys import BODY, SETTINGS
+from collector.api.keys import BODY, READER, SETTINGS
 from muster.document import suggest
 from muster.errors import InputError, TooLargeError, quote
 from muster.instant import parse_instant
@@ -52,6 +53,17 @@ async def read_bytes(request: web.Request, *, limit: int) -> bytes:
     except TimeoutError:
         raise TimeExceededError(f"the body did not arrive within {seconds:g} s") from None
     return bytes(received)
+
+
+async def ask_store(request: web.Request, work: Callable[[Any], T]) -> T:
+    """What `work` finds on a connection that only reads; whoever writes is not held up by it."""
+    database = request.app[READER].database
+
+    def run() -> T:
+        with database.connect() as connection:
+            return work(connection)
+
+    return await asyncio.to_thread(run)
 
 
 def read_query(request: web.Request, kind: type[Q]) -> Q:

@@ -27,6 +27,7 @@ CELL_LIMIT = 16_384
 _INFLATED_LIMIT = 512 * 1_048_576
 _RATIO_LIMIT = 200  # of a whole workbook; real ones stay below 30
 _PARTS_LIMIT = 2_000
+_NO_ENCODINGS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "unicode_escape", "raw-unicode-escape", "raw_unicode_escape"})
 _DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -104,15 +105,17 @@ def _to_row(number: int, columns: Sequence[str], cells: Sequence[Any]) -> Row:
 def _decode(content: bytes, encoding: str) -> str:
     try:
         name = codecs.lookup(encoding).name
-        return content.decode("utf-8-sig" if name == "utf-8" else name)
-    except LookupError:
-        raise InputError(f"unknown encoding {quote(encoding)}; write utf-8, gb18030, cp1252, utf-16, …", path="format.encoding") from None
+        if name not in _NO_ENCODINGS:
+            return content.decode("utf-8-sig" if name == "utf-8" else name)
     except UnicodeDecodeError as error:
         row = content[: error.start].count(b"\n") + 1
         said = f"row {row}: byte 0x{content[error.start]:02x} is no {encoding}"
         raise InputError(
             f"{said}; save the file as UTF-8, or name its encoding with format.encoding, for example gb18030 or cp1252", path=""
         ) from None
+    except (LookupError, ValueError):
+        pass
+    raise InputError(f"unknown encoding {quote(encoding)}; write utf-8, gb18030, cp1252, utf-16, …", path="format.encoding")
 
 
 def _find_delimiter(text: str) -> str:

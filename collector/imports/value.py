@@ -101,7 +101,10 @@ def _to_number(value: Any, attribute: Attribute, cell: Cell, form: Format) -> in
         except ValueError:
             written = f"decimal {form.decimal!r}, thousands {form.thousands!r}"
             raise InputError(f"{quote(text)} is no number as written in this file ({written})", path="") from None
-    number = number * cell.factor if cell.factor is not None else number
+    try:
+        number = number * cell.factor if cell.factor is not None else number
+    except OverflowError:
+        raise InputError(f"{quote(value)} is too large a number", path="") from None
     return round(number) if attribute.type == "integer" and cell.factor is not None and number == number and abs(number) < 2**62 else number  # noqa: PLR0124 -- not a number equals nothing
 
 
@@ -124,9 +127,13 @@ def _to_instant(value: Any, cell: Cell, form: Format) -> Any:
     try:
         zone = ZoneInfo(form.time_zone)
         found = datetime.datetime.strptime(text, pattern) if pattern else datetime.datetime.fromisoformat(text)  # noqa: DTZ007 -- its zone is set next
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        if isinstance(error, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError, re.error) as error:  # re.error: a pattern that names one part twice
+        if isinstance(error, ValueError | re.error):
             raise InputError(f"{quote(text)} is no date as {pattern or 'ISO 8601'} writes it; say how with format.date", path="") from None
         raise InputError(f"unknown time zone {quote(form.time_zone)}", path="format.time_zone") from None
     moment = found if found.tzinfo is not None else found.replace(tzinfo=zone)
-    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    try:
+        moment = moment.astimezone(datetime.UTC)
+    except OverflowError:
+        raise InputError(f"{quote(text)} is a date that no calendar has in UTC", path="") from None
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -127,3 +127,24 @@ def test_a_column_that_the_file_lacks_is_told_before_any_row() -> None:
     found = parse_mapping('id = "h"\nclass = "server"\n[attributes]\nname = "Hostname"\n', "m.toml", CATALOGUE)
     with pytest.raises(InputError, match=r"attributes\.name: the file has no column 'Hostname'; did you mean 'Host name'\?"):
         read_wishes(b"Host name,Serial\na,b\n", found, CATALOGUE)
+
+
+def test_a_number_beyond_all_bounds_is_a_fault_of_its_row() -> None:
+    found = read_row(Row(2, {"Serial": "A12345", "Name": "web01", "RAM": 10**400}), mapping(), CATALOGUE)
+    assert isinstance(found, list)
+    assert "is too large a number" in found[0].message
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_date_that_utc_does_not_have_is_a_fault_of_its_row(text: str) -> None:
+    zoned = mapping(MAPPING.replace('boot_time = "Boot"', 'boot_time = {column = "Boot", date = "%Y-%m-%dT%H:%M:%S%z"}'))
+    found = read_row(Row(2, {"Serial": "A12345", "Name": "web01", "Boot": text}), zoned, CATALOGUE)
+    assert isinstance(found, list)
+    assert "no calendar has in UTC" in found[0].message
+
+
+def test_a_date_pattern_that_names_a_part_twice_is_told() -> None:
+    twice = mapping(MAPPING.replace('boot_time = "Boot"', 'boot_time = {column = "Boot", date = "%d %d"}'))
+    found = read_row(Row(2, {"Serial": "A12345", "Name": "web01", "Boot": "1 1"}), twice, CATALOGUE)
+    assert isinstance(found, list)
+    assert "is no date as %d %d writes it" in found[0].message

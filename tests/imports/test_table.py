@@ -107,3 +107,9 @@ def test_an_archive_that_is_no_workbook_is_refused() -> None:
         archive.writestr("a.txt", "a")
     with pytest.raises(InputError, match="no workbook"):
         read_table(out.getvalue(), Format())
+
+
+@pytest.mark.parametrize("encoding", ["idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "utf\0"])
+def test_an_encoding_that_no_file_has_is_refused(encoding: str) -> None:
+    with pytest.raises(InputError, match="unknown encoding"):
+        read_table(TEXT.encode("ascii", "ignore"), Format(encoding=encoding))

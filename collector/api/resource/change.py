@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from collector.api.exchange import answer, read_body, read_bytes, read_id, read_query
+from collector.api.exchange import answer, ask_store, read_body, read_bytes, read_id, read_query
 from collector.api.keys import CLOCK, PARTS, READER, WRITER, actor_of
 from collector.api.route import Resource, Route
 from collector.reconcile.change_document import check_change
@@ -67,7 +67,7 @@ async def get_document(request: web.Request) -> web.Response:
 async def plan(request: web.Request) -> web.Response:
     """Nothing is changed."""
     documents, context, actor = _texts(await read_body(request, ChangeDocuments, limit=16 * 1_048_576)), request.app[PARTS].context, actor_of(request)
-    planned = await request.app[WRITER].run(lambda connection: plan_changes(connection, context, documents, owner=actor))
+    planned = await ask_store(request, lambda connection: plan_changes(connection, context, documents, owner=actor))
     return answer(ChangePlan(planned))
 
 
@@ -84,7 +84,7 @@ async def put_change(request: web.Request) -> web.Response:
         text = (await read_bytes(request, limit=DOCUMENT_LIMIT)).decode("utf-8")
     except UnicodeDecodeError:
         raise InputError("not UTF-8 text", path="$") from None
-    checked = check_change(text, name, request.app[PARTS].context.catalogue)
+    checked = await asyncio.to_thread(check_change, text, name, request.app[PARTS].context.catalogue)
     if checked.id != name:
         raise InputError(f"the document is of change {checked.id!r}, the path of {name!r}", path="$.id")
     await _apply(request, {name: text})

@@ -44,7 +44,7 @@ async def create(request: web.Request) -> web.Response:
     """One decision for the whole file, all or none (`skip_bad`: all but refused rows). 200 also where rows were refused: the answer says which."""
     wanted = await read_body(request, ImportRequest, limit=BODY_LIMIT)
     catalogue, context = request.app[CATALOGUE], request.app[PARTS].context
-    mapping = parse_mapping(wanted.mapping, wanted.mapping_name, catalogue)
+    mapping = await asyncio.to_thread(parse_mapping, wanted.mapping, wanted.mapping_name, catalogue)
     now, actor = request.app[CLOCK].now_ms(), actor_of(request)
 
     def work(connection: Any) -> ImportReport:

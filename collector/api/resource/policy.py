@@ -8,7 +8,7 @@ from typing import Annotated
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from collector.api.exchange import answer, read_body, read_id, read_instant
+from collector.api.exchange import answer, ask_store, read_body, read_id, read_instant
 from collector.api.keys import CATALOGUE, CLOCK, READER, WRITER, actor_of
 from collector.api.route import Resource, Route
 from collector.store.policy_set import PlannedFile, apply_policies, plan_policies
@@ -59,8 +59,8 @@ async def plan(request: web.Request) -> web.Response:
     """Nothing is changed."""
     given = await read_body(request, PolicyDocuments, limit=16 * 1_048_576)
     documents, classes, actor = _texts(given.documents), request.app[CATALOGUE], actor_of(request)
-    planned = await request.app[WRITER].run(
-        lambda connection: plan_policies(connection, documents, classes, owner=actor, removes_absent=given.removes_absent)
+    planned = await ask_store(
+        request, lambda connection: plan_policies(connection, documents, classes, owner=actor, removes_absent=given.removes_absent)
     )
     return answer(PolicyPlan(planned))
 

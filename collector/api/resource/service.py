@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from collector.api.exchange import answer, read_body, read_id, read_instant, read_query
+from collector.api.exchange import answer, ask_store, read_body, read_id, read_instant, read_query
 from collector.api.keys import CATALOGUE, CLOCK, PARTS, READER, WRITER, actor_of
 from collector.api.route import Resource, Route
 from collector.service_figure import Case
@@ -84,9 +84,7 @@ async def plan(request: web.Request) -> web.Response:
     documents, removes_absent = await _read_documents(request)
     actor = actor_of(request)
     classes = request.app[CATALOGUE]
-    planned = await request.app[WRITER].run(
-        lambda connection: plan_documents(connection, documents, classes, owner=actor, removes_absent=removes_absent)
-    )
+    planned = await ask_store(request, lambda connection: plan_documents(connection, documents, classes, owner=actor, removes_absent=removes_absent))
     return answer(ServicePlan([each for each in planned if each.action != "unchanged" or _names(documents, each)]))
 
 
