@@ -24,7 +24,13 @@ PARTS = {
 
 
 def run_part(name: str, choice: list[str], report: Path) -> dict[str, str]:
-    environment = {**os.environ, "MUSTER_KILLS": os.environ.get("MUSTER_KILLS", "200"), "MUSTER_SEED": SEED, "HYPOTHESIS_PROFILE": "soak"}
+    environment = {
+        **os.environ,
+        "MUSTER_KILLS": os.environ.get("MUSTER_KILLS", "200"),
+        "MUSTER_SEED": SEED,
+        "MUSTER_ORDERS": "24",
+        "HYPOTHESIS_PROFILE": "soak",
+    }
     started = time.monotonic()
     command = [sys.executable, "-m", "pytest", "-q", "--timeout", "7200", f"--junitxml={report}", *choice]
     subprocess.run(command, cwd=ROOT, env=environment, check=False)
