@@ -115,7 +115,7 @@ class Neighbourhood(Struct, frozen=True, kw_only=True):
     `doubtful`: values quarantined before whose holders are all among `records` (as long as they are few): these are judged
     again from the set alone. `quarantined`: the others that are quarantined, with too many holders to look at again, and since when.
     `is_truncated`: the limit was reached; nothing new is linked then and a case says so. `trusted`: values that a person says may
-    identify, although several hold them.
+    identify, although several hold them. `sees_namesakes`: no bystander was left out.
     """
 
     records: tuple[RecordView, ...]
@@ -125,6 +125,7 @@ class Neighbourhood(Struct, frozen=True, kw_only=True):
     doubtful: tuple[ClaimKey, ...] = ()
     bystanders: tuple[RecordView, ...] = ()
     is_truncated: bool = False
+    sees_namesakes: bool = True
     trusted: frozenset[ClaimKey] = frozenset()
 
 

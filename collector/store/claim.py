@@ -7,13 +7,14 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, Table, bindparam, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, Select, Table, bindparam, delete, func, insert, literal_column, or_, select, tuple_, update
 
 from collector.reconcile.claim import recorded_claims
 from collector.reconcile.record import Claim, ClaimKey
 from collector.store.edit import Edit
 from collector.store.schema import identity_claim, quarantined_value, recorded_claim, trusted_value
 from collector.store.statement import insert_or_replace, parts
+from muster.model.identifier import NAME_KINDS
 
 # Built once: for so small statements, building them costs more than running them.
 _OF_RECORDS = select(identity_claim).where(identity_claim.c.record_id.in_(bindparam("records", expanding=True)))
@@ -123,6 +124,19 @@ def find_holders(connection: Connection, table: Table, keys: Iterable[tuple[str,
 def _holding(table: Table, limit: int) -> Select[Any]:
     query: Select[Any] = select(table).where(tuple_(table.c.kind, table.c.value).in_(bindparam("pairs", expanding=True))).limit(limit)
     return query.where(identity_claim.c.state.in_(("active", "historic", "quarantined"))) if table is identity_claim else query
+
+
+def find_full_names(connection: Connection, names: Iterable[str], *, limit: int) -> list[int]:
+    """Records that claim a full name of one of these short ones, one for each claim, at most about `limit` a name's kind and query."""
+    found: list[int] = []
+    value = identity_claim.c.value
+    at_least, below = ("~>=~", "~<~") if connection.dialect.name == "postgresql" else (">=", "<")  # by bytes, whatever the collation
+    for part in parts(sorted(set(names)), 50):
+        for kind in NAME_KINDS:
+            starts = or_(*(value.bool_op(at_least)(f"{name}.") & value.bool_op(below)(f"{name}/") for name in part))  # "/" follows "."
+            query = select(identity_claim.c.record_id).where(identity_claim.c.kind == literal_column(f"'{kind}'"), starts).limit(limit)
+            found += connection.execute(query.where(identity_claim.c.state.in_(("active", "historic", "quarantined")))).scalars()
+    return found
 
 
 def load_recorded_claims(connection: Connection, ci_ids: Iterable[str]) -> dict[str, tuple[Claim, ...]]:

@@ -73,7 +73,7 @@ def _apply(edit: Edit, neighbourhood: Neighbourhood, decided: Partition, seeds: 
         linked.touched.add(ci_id)
         if at is not None:
             _redirect(edit, ci_id, ids[at], linked)
-    advance_stored_cases(edit, decided.cases, views)
+    advance_stored_cases(edit, decided.cases, views, sees_namesakes=neighbourhood.sees_namesakes)
 
 
 def _make(edit: Edit, part: Part, first: RecordView) -> StoredCi:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, func, or_, select
 from collector.reconcile.claim import vendor_of
 from collector.reconcile.record import Claim, ClaimKey, Constraint, KnownCi, Neighbourhood, RecordView
 from collector.store.ci import load_cis
-from collector.store.claim import count_claims, count_holders, find_holders, find_quarantined, load_claims, load_recorded_claims
+from collector.store.claim import count_claims, count_holders, find_full_names, find_holders, find_quarantined, load_claims, load_recorded_claims
 from collector.store.content import load_contents
 from collector.store.edit import Edit
 from collector.store.record_view import load_views
@@ -39,6 +39,7 @@ class _Closure:
     doubtful: set[ClaimKey] = field(default_factory=set)
     crowded: set[tuple[str, str]] = field(default_factory=set)  # values that are not followed, as too many hold them
     is_truncated: bool = False
+    sees_namesakes: bool = True  # no bystander was left out
 
 
 def load_neighbourhoods(edit: Edit, record_ids: Collection[int]) -> list[Neighbourhood]:
@@ -46,7 +47,7 @@ def load_neighbourhoods(edit: Edit, record_ids: Collection[int]) -> list[Neighbo
     found = _Closure()
     _close(edit, found, record_ids)
     _look_around(edit, found, limit=len(record_ids))
-    found.bystanders = load_views(edit, _find_bystanders(edit, found.claims))
+    found.bystanders = load_views(edit, _find_bystanders(edit, found))
     for row in find_holders(edit.connection, recorded_claim, _weak_values(edit, found.claims), limit=_BYSTANDERS):
         found.namesakes.setdefault(row.ci_id, set()).add((row.kind, row.value))
     found.cis = load_known_cis(
@@ -145,16 +146,24 @@ def _records_of(connection: Connection, ci_ids: Collection[str]) -> set[int]:
     return found
 
 
-def _find_bystanders(edit: Edit, claims: Mapping[int, tuple[Claim, ...]]) -> dict[int, tuple[Claim, ...]]:
+def _find_bystanders(edit: Edit, found: _Closure) -> dict[int, tuple[Claim, ...]]:
     """Records that share only a weak claim: near misses for a person."""
-    found = {row.record_id for row in find_holders(edit.connection, identity_claim, _weak_values(edit, claims), limit=_BYSTANDERS)}
-    return load_claims(edit.connection, sorted(found - claims.keys())[:_BYSTANDERS])
+    holders = [row.record_id for row in find_holders(edit.connection, identity_claim, _weak_values(edit, found.claims), limit=_BYSTANDERS + 1)]
+    holders += find_full_names(edit.connection, _names_without_full(found.claims), limit=_BYSTANDERS + 1)
+    found.sees_namesakes = len(holders) <= _BYSTANDERS
+    return load_claims(edit.connection, sorted(set(holders) - found.claims.keys())[:_BYSTANDERS])
+
+
+def _names_without_full(claims: Mapping[int, tuple[Claim, ...]]) -> set[str]:
+    """Short names of records that have no full one, so that another's full name may be theirs."""
+    names = [{claim.value for claim in each if claim.kind in NAME_KINDS and claim.state in _USABLE} for each in claims.values()]
+    return {name for each in names if not any("." in name for name in each) for name in each}
 
 
 def _weak_values(edit: Edit, claims: Mapping[int, tuple[Claim, ...]]) -> set[tuple[str, str]]:
     """What only suggests, as others may claim it: a name under each kind of name, and its short form."""
     kinds = edit.context.suggesting_kinds
-    values = {(claim.kind, claim.value) for each in claims.values() for claim in each if claim.kind in kinds and claim.state == "active"}
+    values = {(claim.kind, claim.value) for each in claims.values() for claim in each if claim.kind in kinds and claim.state in _USABLE}
     names = {name for kind, value in values if kind in NAME_KINDS for name in (value, short_name(value))}
     return values | {(kind, name) for kind in NAME_KINDS for name in names}
 
@@ -252,7 +261,9 @@ def _neighbourhood(group: set[int], found: _Closure) -> Neighbourhood:
     values = {(claim.kind, claim.value) for view in records for claim in view.claims}
     others = (*found.bystanders.values(), *(view for view in found.views.values() if view.id not in group))
     weak = _as_names(values)
-    near = tuple(view for view in others if weak & _as_names((claim.kind, claim.value) for claim in view.claims))[:_BYSTANDERS]
+    near = tuple(view for view in others if weak & _as_names((claim.kind, claim.value) for claim in view.claims))
+    is_whole = found.sees_namesakes and len(near) <= _BYSTANDERS and not found.is_truncated
+    near = near[:_BYSTANDERS]
     named = {view.ci_id for view in (*records, *near)}
     cis = [each for each in found.cis.values() if each.id in named or weak & _as_names((claim.kind, claim.value) for claim in each.claims)]
     return Neighbourhood(
@@ -263,4 +274,5 @@ def _neighbourhood(group: set[int], found: _Closure) -> Neighbourhood:
         doubtful=tuple(sorted(key for key in found.doubtful if (key[0], key[2]) in values)),
         bystanders=near,
         is_truncated=found.is_truncated,
+        sees_namesakes=is_whole,
     )

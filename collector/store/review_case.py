@@ -16,12 +16,12 @@ from collector.store.schema import case_member, review_case, source_record
 from collector.store.statement import insert_missing, parts
 
 
-def advance_stored_cases(edit: Edit, seeds: Sequence[CaseSeed], views: Mapping[int, RecordView]) -> None:
-    """Open, update and resolve the cases around one neighbourhood."""
+def advance_stored_cases(edit: Edit, seeds: Sequence[CaseSeed], views: Mapping[int, RecordView], *, sees_namesakes: bool) -> None:
+    """Open, update and resolve the cases around one neighbourhood; `sees_namesakes`: no bystander was left out."""
     stored = load_stored_cases(edit, record_ids=views, keys=[seed.key for seed in seeds])
     if not seeds and not stored:
         return
-    changes = advance_cases(stored, seeds, set(views))
+    changes = advance_cases(stored, seeds, set(views), sees_namesakes=sees_namesakes)
     for seed in changes.opened:
         open_case(edit, seed)
     for case_id, seed in changes.updated:

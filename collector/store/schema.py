@@ -147,7 +147,7 @@ identity_claim = Table(
     Column("why", Text),
     Column("first_seen_at", BigInteger, nullable=False),
     Column("last_seen_at", BigInteger),  # NULL: still claimed; a claim that ended is historic and ended then
-    Index(None, "kind", "value", "scope"),
+    Index(None, "kind", "value", "scope", postgresql_ops={"value": "text_pattern_ops"}),  # also by what a name starts with
     sqlite_with_rowid=False,
 )
 recorded_claim = Table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,18 @@ def test_any_order_of_the_same_reports_gives_what_the_engine_decides_in_memory(s
             estate.send(report.text, {"host": told}, at=report.at, now=end, zone=report.zone)
         estate.sweep(end)
         assert state(estate) == expected
+
+
+@pytest.mark.parametrize("order", list(permutations(("agent/a/2", "agent/b/1", "hypervisor/vc/1"))))
+def test_two_machines_of_one_name_have_one_case_whoever_reports_last(estate: Estate, order: tuple[str, ...]) -> None:
+    seen = {
+        "agent/a/2": item("h", "server", serial="S100"),
+        "agent/b/1": item("h", "server", serial="S200", hostname="web01", ip=["10.0.0.1"]),
+        "hypervisor/vc/1": item("h", "virtual_machine", serial="S100", hostname="web01.a.example", ip=["10.0.0.1"]),
+    }
+    for text_ in order:
+        estate.send(text_, {"host": section(seen[text_])})
+    assert estate.rows(select(review_case.c.case_key).where(review_case.c.state == "open")) == [("replacement|namesakes|serial:S100|S200",)]
 
 
 def test_a_learned_placeholder_is_one_case_and_no_merge(estate: Estate) -> None:

@@ -738,7 +738,13 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.PrimaryKeyConstraint("record_id", "kind", "scope", "value", name=op.f("pk_identity_claim")),
         sqlite_with_rowid=False,
     )
-    op.create_index(op.f("ix_identity_claim_kind_value_scope"), "identity_claim", ["kind", "value", "scope"], unique=False)
+    op.create_index(
+        op.f("ix_identity_claim_kind_value_scope"),
+        "identity_claim",
+        ["kind", "value", "scope"],
+        unique=False,
+        postgresql_ops={"value": "text_pattern_ops"},
+    )
     op.create_table(
         "identity_constraint",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
