@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 import zstandard
 from msgspec import Struct
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from collector.store.ci import load_ci
 from collector.store.content import decode, load_contents
 from collector.store.schema import (
+    audit,
     case_member,
     ci,
     decision,
@@ -199,7 +200,11 @@ def _load_decisions(connection: Connection, ids: Collection[str], records: Seque
         joined = or_(identity_constraint.c.left_record_id.in_(record_part), identity_constraint.c.right_record_id.in_(record_part))
         wanted.update(connection.execute(select(identity_constraint.c.decision_id).where(joined)).scalars())
     rows = [row for part in parts(sorted(wanted)) for row in connection.execute(select(decision).where(decision.c.id.in_(part)))]
-    ordered = sorted(rows, key=lambda row: (row.at, row.undoes is not None, row.id))[:DECISIONS_LIMIT]
+    places: dict[str, int] = {}  # of one instant, the audit trail knows the order
+    for part in parts(sorted(wanted)):
+        query = select(audit.c.subject, func.min(audit.c.id)).where(audit.c.subject.in_(part), audit.c.action.like("decision.%"))
+        places |= {row[0]: row[1] for row in connection.execute(query.group_by(audit.c.subject))}
+    ordered = sorted(rows, key=lambda row: (row.at, places.get(row.id, 0), row.undoes is not None, row.id))[:DECISIONS_LIMIT]
     return tuple(_take_decision(connection, row) for row in ordered)
 
 
