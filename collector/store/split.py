@@ -63,7 +63,8 @@ def _find_records(edit: Edit, row: StoredCi, own: Collection[int], names: Iterab
     for name in names:
         if name not in known:
             told = ", ".join(sorted(each for each in known if " " in each)[:10])
-            raise NotFoundError(f"{row.name} has no record {quote(name)}; it is made of {told}")
+            made_of = f"it is made of {told}" if told else "no source reports it"
+            raise NotFoundError(f"{row.name} has no record {quote(name)}; {made_of}")
         found |= known[name]
     if not found:
         raise InputError("name the records that are another CI", path="records")

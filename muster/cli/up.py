@@ -158,6 +158,7 @@ def _collector(settings: UpSettings, address: Address) -> Child:
         "--state-directory", str(state),
         "--services-directory", str(settings.folder / "services.d"),
         "--targets-directory", str(settings.folder / "targets.d"),
+        "--classes-directory", str(settings.folder / "classes.d"),
         "--policies-directory", str(settings.folder / "policies.d"),
         "--changes-directory", str(settings.folder / "changes.d"),
         "--public-url", address.url,

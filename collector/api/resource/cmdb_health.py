@@ -68,7 +68,7 @@ async def list_items(request: web.Request) -> web.Response:
     name = read_id(request, "figure")
     found = next((each for each in FIGURES if each == name), None)
     if found is None:
-        raise NotFoundError(f"no figure {quote(name)}{suggest(name, list(FIGURES))}; there are {', '.join(FIGURES)}")
+        raise NotFoundError(f"no figure {quote(name)}{suggest(name, list(FIGURES))}")
     query = read_query(request, ItemQuery)
     scope = read_scope(request.app[CATALOGUE], query.ci_class, query.zone, query.owner)
     return answer(await asyncio.to_thread(request.app[READER].list_health, found, scope, cursor=query.cursor, limit=query.limit))
