@@ -11,6 +11,11 @@ from tests.api.served import Served, make_server
 MANAGER = "configuration_manager"
 
 
+def of_its_own(item: dict[str, Any]) -> dict[str, Any]:
+    """A section that no other test reports, for instants later than theirs."""
+    return {"past": {"complete": False, "items": [item]}}
+
+
 def find_ci(engine: Served, name: str) -> dict[str, Any]:
     (found,) = engine.get(f"/v1/cis?query={name}")["items"]
     return dict(found)
@@ -97,8 +102,8 @@ def test_pages_of_a_list_follow_each_other_without_gap_or_repetition(engine: Ser
 
 
 def test_history_and_the_ci_as_it_was(engine: Served) -> None:
-    engine.report(make_server("past-1", **{"os.kernel": "6.1.0-18"}), observed_at="2026-03-01T10:00:00Z")
-    engine.report(make_server("past-1", **{"os.kernel": "6.1.0-21"}), observed_at="2026-03-02T10:00:00Z")
+    engine.report(observed_at="2026-03-01T10:00:00Z", sections=of_its_own(make_server("past-1", **{"os.kernel": "6.1.0-18"})))
+    engine.report(observed_at="2026-03-02T10:00:00Z", sections=of_its_own(make_server("past-1", **{"os.kernel": "6.1.0-21"})))
     key = find_ci(engine, "past-1")["id"]
     changes = engine.get(f"/v1/cis/{key}/history?attribute=os.kernel&layer=observed")["items"]
     assert [(each["old_value"], each["new_value"]) for each in changes] == [("6.1.0-18", "6.1.0-21")]

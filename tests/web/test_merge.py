@@ -53,7 +53,7 @@ def test_a_case_shows_both_sides_and_is_decided_on_its_page(pages: PageServer, v
 
 def test_a_viewer_compares_and_decides_nothing(pages: PageServer, visit: Callable[..., Watched]) -> None:
     left, right = two(pages)
-    watched = visit(who="kim")
+    watched = visit(who="vic")
     watched.open(f"/merge?ci={left}&ci={right}")
     assert watched.page.locator(".compare").count() == 1
     assert watched.page.locator("form[action='/merge'] button.primary").count() == 0
