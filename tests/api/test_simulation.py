@@ -51,6 +51,8 @@ def test_last_days_are_replayed_under_other_rules(engine: Served) -> None:
         if view["state"] != "running":
             break
     assert (view["state"], view["fault"]) == ("done", "")
-    counts = view["result"]["comparison"]["counts"]
-    assert (counts.get("merges", 0), counts.get("splits", 0)) == (0, 0)
+    found = view["result"]["comparison"]  # other tests merged and deleted here; these rules touch none of this host
+    named = {ref["name"] for each in found["merges"] for ref in each["cis"]} | {each["ci"]["name"] for each in found["splits"]}
+    assert "replayed-1" not in named
+    assert view["result"]["reports"] >= 1
     assert engine.get("/v1/cis")["total"] == before
