@@ -32,13 +32,11 @@ def test_dead_letters_of_a_target_go_again_under_their_own_ids(tmp_path: Path, m
                 evaluate_in(connection, [webhook(receiver.url)], entry.at, condition("failing", entry.at, component="nginx"))
                 connection.execute(update(delivery).values(state="dead", attempts=9))
                 identifiers = set(connection.execute(select(delivery.c.id)).scalars())
-            before = len(receiver.received)
             assert len(identifiers) == 1
             assert served.ask("POST", "/v1/targets/desk/replay", token="viewer").status == 403
             assert served.ask("POST", "/v1/targets/absent/replay", token="operator").status == 404
             assert served.ask("POST", "/v1/targets/desk/replay", token="operator").value == {"replayed": 1}
-            eventually(lambda: len(receiver.received) > before, what="the dead letter")
-            assert receiver.received[-1].headers["webhook-id"] in identifiers
+            eventually(lambda: identifiers <= {request.headers["webhook-id"] for request in receiver.received}, what="the dead letter")
             assert served.ask("POST", "/v1/targets/desk/replay", token="operator").value == {"replayed": 0}
             with database.connect() as connection:
                 (entry, *_) = load_entries(connection)
