@@ -10,6 +10,7 @@
     identify.partition(neighbourhood, catalogue, settings) -> Partition
     dependent.dependent_keys(ci_class, item, junk), is_exchanged(old, new), match_dependent(keys, known, owner CI)
     merge.merge(ci_class, observations, pins, settings, now) -> Merged
+    kept.keep_unsaid(ci_class, before, kept, now), keep_late -> attribute to (value, when it was heard last)
     absence.judge_section(known, present, word, settings) -> SectionJudgement     judge_presence(witnesses, is_dependent=, owner=)
     compare.compare(ci_class, merged, recorded, subject) -> list[DifferenceSeed]  value_token(value), group_key, risk_of
     lifecycle.advance(stored, seeds, settings, now) -> Outcome

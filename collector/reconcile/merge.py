@@ -56,6 +56,14 @@ def _from_one(ci_class: CiClass, only: Observation) -> Merged:
     return Merged(values, tuple(losers))
 
 
+def is_statement(ci_class: CiClass, name: str, value: Any, *, is_complete: bool) -> bool:
+    """Whether a value that a source names says anything: an empty one only where it may clear, from a complete section."""
+    attribute = ci_class.attributes.get(name, _PLAIN)
+    if attribute.mode == "recorded_only":
+        return False
+    return value not in (None, "", []) or (attribute.clearable and is_complete)
+
+
 def _statement(attribute: Attribute, name: str, observation: Observation) -> tuple[Any, str]:
     """What an observation states of an attribute that it names, or why that is no statement."""
     value = observation.attributes[name]

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
+import msgspec
 from sqlalchemy import exists, select
 
 from collector.reconcile.fact import Observation, Pin
+from collector.reconcile.kept import Kept, Word, keep_unsaid
 from collector.reconcile.merge import merge
 from collector.reconcile.record import SourceKey
 from collector.store.content import decode, load_contents
+from collector.store.kept_value import by_instant
 from collector.store.reading import Reading
 from collector.store.schema import ci, history, link_past, observation_history, source, source_record
 from collector.store.statement import parts
+from muster.model.ci_class import CiClass
 
 _COLUMNS = (
     *(source_record.c[name] for name in ("id", "ci_id", "ref", "source_id", "closed_at")),
@@ -63,14 +68,18 @@ def load_corrected(reading: Reading, ci_ids: Sequence[str], at: int, known_at: i
         return {}
     linked = load_linked(reading, chosen, known_at)
     records = [row for ci_id in sorted(chosen) for row in linked.get(ci_id, ())]
-    said = load_said(reading, [row.id for row in records], at, known_at)
-    contents = load_contents(reading.connection, (key for _, key in said.values() if key is not None))
+    lines = _load_lines(reading, [row.id for row in records], at, known_at)
+    said = {record_id: each[-1] for record_id, each in lines.items()}
+    contents = load_contents(reading.connection, (key for each in lines.values() for _, key in each if key is not None))
     classes = {row.id: row.ci_class for part in parts(sorted(chosen)) for row in reading.connection.execute(select(ci).where(ci.c.id.in_(part)))}
     pins = _load_pins(reading, chosen, at, known_at)
     found: dict[str, dict[str, Any]] = {}
     for ci_id in chosen:
-        observations = [_observation(row, *said[row.id], contents) for row in linked.get(ci_id, ()) if _speaks(row, said, at)]
-        merged = merge(reading.class_of(classes[ci_id]), observations, pins.get(ci_id, {}), reading.settings, at)
+        ci_class = reading.class_of(classes[ci_id])
+        speaking = [row for row in linked.get(ci_id, ()) if _speaks(row, said, at)]
+        observations = [_observation(row, *said[row.id], contents) for row in speaking]
+        observations += [each for row in speaking for each in _unsaid(ci_class, row, lines[row.id], contents)]
+        merged = merge(ci_class, observations, pins.get(ci_id, {}), reading.settings, at)
         found[ci_id] = merged.plain()
     return found
 
@@ -97,14 +106,29 @@ def _speaks(row: Any, said: Mapping[int, tuple[int, bytes | None]], at: int) -> 
 
 def load_said(reading: Reading, record_ids: Collection[int], at: int, known_at: int) -> dict[int, tuple[int, bytes | None]]:
     """What each record held at `at`, as known at `known_at`: since when, and the hash of its content (None: it was gone)."""
-    found: dict[int, tuple[int, bytes | None]] = {}
+    return {record_id: lines[-1] for record_id, lines in _load_lines(reading, record_ids, at, known_at).items()}
+
+
+def _load_lines(reading: Reading, record_ids: Collection[int], at: int, known_at: int) -> dict[int, list[tuple[int, bytes | None]]]:
+    """The same with all that it held before, in order."""
+    found: defaultdict[int, list[tuple[int, bytes | None]]] = defaultdict(list)
     table = observation_history.c
     for part in parts(sorted(record_ids)):
         query = select(table.record_id, table.observed_at, table.content_hash).where(table.record_id.in_(part))
         query = query.where(table.observed_at <= at, table.known_from <= known_at).order_by(table.observed_at, table.known_from)
         for record_id, observed_at, key in reading.connection.execute(query):
-            found[record_id] = (observed_at, None if key is None else bytes(key))
+            found[record_id].append((observed_at, None if key is None else bytes(key)))
     return found
+
+
+def _unsaid(ci_class: CiClass, row: Any, lines: Sequence[tuple[int, bytes | None]], contents: Mapping[bytes, Any]) -> Iterable[Observation]:
+    """What a record had stated before and did not name then."""
+    words = [Word(contents[key]["attributes"], is_whole=True, heard_at=at) for at, key in lines if key is not None]
+    kept: Kept = {}
+    for before, after in pairwise(words):
+        kept = keep_unsaid(ci_class, before, kept, after)
+    plain = _observation(row, 0, None, contents)
+    return [msgspec.structs.replace(plain, observed_at=at, confirmed_at=at, attributes=told) for at, told in by_instant(kept).items()]
 
 
 def _observation(row: Any, observed_at: int, key: bytes | None, contents: Mapping[bytes, Any]) -> Observation:

@@ -14,6 +14,7 @@ from collector.reconcile.validate import owners_of, refuse_owner, validate_item
 from collector.store.content import encode, hash_body
 from collector.store.edit import Context
 from collector.store.item_cache import KnownItem
+from collector.store.section_state import StoredSection
 from collector.store.source import Scope, StoredSource
 from collector.store.source_record import load_records, load_refs
 from collector.store.standing import NOTHING_STANDS, Standing
@@ -73,6 +74,12 @@ class Delivery:
     listed: dict[str, set[str]] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
     settings: dict[str, Scalar] = field(default_factory=dict)  # what the collector wants of the source
+    heard: dict[str, StoredSection] = field(default_factory=dict)  # its sections as they were before this report
+
+    def is_whole(self, name: str) -> bool:
+        """Whether a section says all that it holds, so that what is empty or left out there is a statement."""
+        word = self.report.sections[name]
+        return word.complete and word.status == "ok" and name not in self.unreadable
 
     def correct(self, at: int) -> int:
         """An instant of the source's clock by the collector's: shifted where that clock is far off, never in the future."""

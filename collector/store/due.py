@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, func, select
 
-from collector.store.schema import change, check_state, difference, pin, relation, section
+from collector.store.schema import change, check_state, difference, kept_value, pin, relation, section
 
-_DUE = (section.c.stale_at, check_state.c.expires_at, pin.c.expires_at, difference.c.next_at, relation.c.expires_at, change.c.due_at)
+_DUE = (
+    section.c.stale_at, kept_value.c.stale_at, check_state.c.expires_at, pin.c.expires_at, difference.c.next_at, relation.c.expires_at,
+    change.c.due_at,
+)  # fmt: skip
 
 
 def find_next_due(connection: Connection) -> int | None:

@@ -83,7 +83,7 @@ def _take_one(edit: Edit, delivery: Delivery, work: Inventory, taken: TakenItem,
     else:
         must_identify = claims_changed(before, claims) or record.closed_at is not None or record.ci_class != taken.item.ci_class
         record.closed_at = None
-        change_record(record, taken, at)
+        change_record(edit, delivery, work, record, taken, was_other=match is not None and match.split_at is not None)
         work.records[record.ref] = record
         work.changed.append(record)
         work.touch(record)

@@ -10,10 +10,12 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from collector.reconcile.dependent import dependent_keys, is_exchanged
+from collector.reconcile.kept import Word
 from collector.reconcile.record import CaseSeed
 from collector.store.content import load_contents, save_contents
 from collector.store.delivery import Delivery, TakenItem, item_of
 from collector.store.edit import Edit
+from collector.store.kept_value import Restated, keep_values
 from collector.store.source_record import (
     StoredRecord,
     insert_records,
@@ -37,7 +39,7 @@ class Inventory:
     `records`: open ones by ref. `to_identify`: independent records whose claims changed. `to_place`: dependent ones whose key or owner
     changed. `touched`: CIs whose observed view may have changed. `cases`: found while a ref was matched. `replaced`: refs under which
     another thing answers now. `unwritten`: made, and what was observed of them is not written yet. `settled`: refs by section that are
-    listed and there as before, and not among `records`.
+    listed and there as before, and not among `records`. `restated`: contents that are others now, until what they left out is kept.
     """
 
     records: dict[str, StoredRecord] = field(default_factory=dict)
@@ -50,6 +52,7 @@ class Inventory:
     made: list[StoredRecord] = field(default_factory=list)
     unwritten: list[StoredRecord] = field(default_factory=list)
     settled: dict[str, list[str]] = field(default_factory=dict)
+    restated: list[Restated] = field(default_factory=list)
 
     def touch(self, record: StoredRecord) -> None:
         if record.ci_id is not None:
@@ -135,7 +138,7 @@ def _take_level(edit: Edit, delivery: Delivery, work: Inventory, taken: Sequence
         if must_place or (owner_id, owner_ref) != (record.owner_record_id, record.owner_ref):
             work.to_place[record.id] = record
         record.owner_record_id, record.owner_ref = owner_id, owner_ref
-        change_record(record, each, at)
+        change_record(edit, delivery, work, record, each)
         changed.append(record)
         work.touch(record)
     update_records(edit.connection, closed, ["closed_at"])
@@ -165,11 +168,24 @@ def new_record(delivery: Delivery, taken: TakenItem) -> StoredRecord:
     return _new_record(delivery, taken, None, None)
 
 
-def change_record(record: StoredRecord, taken: TakenItem, at: int) -> None:
-    """The record as the item says it now is."""
+def change_record(edit: Edit, delivery: Delivery, work: Inventory, record: StoredRecord, taken: TakenItem, *, was_other: bool = False) -> None:
+    """The record as the item says it now is. `was_other`: its content until now turned out to be another thing's."""
+    at = delivery.observed_at
     if record.content_hash != taken.content_hash:
+        work.restated.append(_restate(edit, delivery, record, taken, was_other=was_other))
         record.changed_at = at
     record.section, record.ci_class, record.content_hash, record.observed_at = taken.section, taken.item.ci_class, taken.content_hash, at
+
+
+def _restate(edit: Edit, delivery: Delivery, record: StoredRecord, taken: TakenItem, *, was_other: bool) -> Restated:
+    """What a record said, and when it was heard to say so last, beside what it says."""
+    heard = delivery.heard.get(record.section)
+    is_there = heard is not None and heard.complete and not record.is_absent and not record.misses
+    heard_at = max(record.observed_at, heard.confirmed_at) if heard is not None and is_there else record.observed_at
+    said = {} if was_other else edit.contents[record.content_hash]["attributes"]
+    before = Word(said, heard is None or heard.complete, heard_at)
+    now = Word(taken.content["attributes"], delivery.is_whole(taken.section), delivery.observed_at)
+    return Restated(record.id, taken.item.ci_class, before, now, delivery.report.sections[taken.section].interval_seconds)
 
 
 def add_records(edit: Edit, work: Inventory, made: Sequence[StoredRecord]) -> None:
@@ -207,6 +223,8 @@ def save_inventory(edit: Edit, delivery: Delivery, work: Inventory) -> None:
     at = delivery.observed_at
     moved = [each for each in (*changed, *work.unwritten) if each.changed_at == at]
     save_observations(edit.connection, ((each.id, at, each.content_hash) for each in moved), edit.now)
+    keep_values(edit, work.restated)
+    work.restated.clear()
     work.changed.clear()
     work.unwritten.clear()
 

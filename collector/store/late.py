@@ -12,42 +12,54 @@ import msgspec
 from sqlalchemy import func, select
 
 from collector.reconcile.fact import Observation
-from collector.reconcile.merge import merge
+from collector.reconcile.kept import Word
+from collector.reconcile.merge import is_statement, merge
 from collector.reconcile.timeline import Line, value_at
 from collector.store.ci import StoredCi, load_cis
 from collector.store.content import decode, encode, load_contents
 from collector.store.delivery import Delivery, TakenItem, read_items
 from collector.store.edit import NO_VALUE, Edit
 from collector.store.inventory import keep_contents
+from collector.store.kept_value import Restated, keep_values
 from collector.store.schema import history, observation_history, source_record
 from collector.store.section_state import StoredSection
 from collector.store.source_record import StoredRecord, load_refs, save_observations, update_records
 from collector.store.statement import parts
+from muster.model.ci_class import CiClass
 
 
 class _Gap(msgspec.Struct):
-    """Where a late observation of a record belongs: after `before`, until `until_at`, when `after` holds."""
+    """Where a late observation of a record belongs: after `before`, until `until_at`, when `after` holds. `said`: all that was, before and since."""
 
     record: StoredRecord
     taken: TakenItem
     before: bytes | None
     until_at: int
     after: bytes | None
+    said: Sequence[tuple[int, bytes | None]]
 
 
 class _Filled(msgspec.Struct):
-    """What a late report says of a CI, and until when it holds."""
+    """What a late report says of a CI, and what its source said before and since, in order."""
 
     ci_id: str
     content: dict[str, Any]
-    until_at: int
+    said: Sequence[tuple[int, Mapping[str, Any]]]
+
+    def spoken(self, name: str, ci_class: CiClass, at: int) -> tuple[bool, int | None]:
+        """Whether the source had said something of an attribute by then, and when it next did; None: never, so that this word stands."""
+        states = [said_at for said_at, told in self.said if name in told and is_statement(ci_class, name, told[name], is_complete=True)]
+        return any(each <= at for each in states), min((each for each in states if each > at), default=None)
 
 
-def take_late(edit: Edit, delivery: Delivery, names: Collection[str], states: Mapping[str, StoredSection]) -> None:
-    """Fill in the items of sections that are older than what is in force. What is not known yet is left to the newer report."""
+def take_late(edit: Edit, delivery: Delivery, names: Collection[str], states: Mapping[str, StoredSection]) -> set[str]:
+    """Fill in the items of sections that are older than what is in force. What is not known yet is left to the newer report.
+
+    Gives the CIs of which they say something that no newer word speaks of.
+    """
     wanted = [name for name in names if delivery.report.sections[name].items is not None]
     if not wanted:
-        return
+        return set()
     taken = read_items(edit.connection, edit.context, delivery, wanted)
     records = {each.ref: each for each in load_refs(edit.connection, delivery.source.id, (each.item.ref for each in taken))}
     known = [(records[each.item.ref], each) for each in taken if each.item.ref in records and records[each.item.ref].section == each.section]
@@ -55,7 +67,7 @@ def take_late(edit: Edit, delivery: Delivery, names: Collection[str], states: Ma
     at = delivery.observed_at
     gaps = [_find_gap(record, each, lines.get(record.id, []), states[each.section], at) for record, each in known]
     keep_contents(edit, [gap.taken for gap in gaps])
-    load_contents(edit.connection, (key for gap in gaps for key in (gap.before, gap.after)), edit.contents)
+    load_contents(edit.connection, (key for gap in gaps for _, key in gap.said), edit.contents)
     written: list[tuple[int, int, bytes | None]] = [(gap.record.id, at, gap.taken.content_hash) for gap in gaps]
     held = {(record_id, line_at) for record_id, each in lines.items() for line_at, _ in each}
     changed = [gap for gap in gaps if gap.before != gap.taken.content_hash]
@@ -63,7 +75,24 @@ def take_late(edit: Edit, delivery: Delivery, names: Collection[str], states: Ma
     save_observations(edit.connection, written, edit.now)
     _note_beginnings(edit, gaps, at)
     _begin_earlier(edit, gaps, lines, at)
-    _note_values(edit, delivery, [_Filled(gap.record.ci_id, gap.taken.content, gap.until_at) for gap in changed if gap.record.ci_id is not None])
+    touched = _keep_unsaid(edit, delivery, gaps, states)
+    told = [(gap, [(line_at, edit.contents[key]["attributes"]) for line_at, key in gap.said if key is not None]) for gap in changed]
+    _note_values(edit, delivery, [_Filled(gap.record.ci_id, gap.taken.content, said) for gap, said in told if gap.record.ci_id is not None])
+    return touched
+
+
+def _keep_unsaid(edit: Edit, delivery: Delivery, gaps: Iterable[_Gap], states: Mapping[str, StoredSection]) -> set[str]:
+    """A key that the newer content does not name is no statement there: the late word on it stands."""
+    told = {gap.record.id: gap for gap in gaps}
+    load_contents(edit.connection, (gap.record.content_hash for gap in told.values()), edit.contents)
+    restated = []
+    for gap in told.values():
+        state, taken = states[gap.taken.section], gap.taken.content["attributes"]
+        late = Word(taken, delivery.is_whole(gap.taken.section), delivery.observed_at)
+        now = Word(edit.contents[gap.record.content_hash]["attributes"], state.complete, gap.record.observed_at)
+        restated.append(Restated(gap.record.id, gap.record.ci_class, late, now, state.interval_seconds, is_late=True))
+    kept = keep_values(edit, restated)
+    return {gap.record.ci_id for gap in told.values() if gap.record.id in kept and gap.record.ci_id is not None}
 
 
 def _load_lines(edit: Edit, record_ids: Iterable[int]) -> dict[int, list[tuple[int, bytes | None]]]:
@@ -86,8 +115,8 @@ def _find_gap(record: StoredRecord, taken: TakenItem, lines: list[tuple[int, byt
     later = [(line_at, key) for line_at, key in lines if line_at > at]
     before = earlier[-1] if earlier else None
     confirmed = [each for each in (state.observed_at, state.confirmed_at) if each > at]
-    until_at, after = min([*later, *((each, before or record.content_hash) for each in confirmed)], key=lambda each: each[0])
-    return _Gap(record, taken, before, until_at, after)
+    since = sorted([*later, *((each, before or record.content_hash) for each in confirmed)], key=lambda each: each[0])
+    return _Gap(record, taken, before, *since[0], [*(line for line in lines if line[0] <= at), *since])
 
 
 def _begin_earlier(edit: Edit, gaps: Iterable[_Gap], lines: Mapping[int, list[tuple[int, bytes | None]]], at: int) -> None:
@@ -132,8 +161,11 @@ def _note_values(edit: Edit, delivery: Delivery, filled: Iterable[_Filled]) -> N
         for name in sorted({*then, *current, *told}):
             if (name in ci_class.attributes and ci_class.attributes[name].volatile) or not _speaks_for(ci, name, delivery.source.id):
                 continue
+            was_said, until_at = each.spoken(name, ci_class, delivery.observed_at)
+            if until_at is None or (was_said and name not in then):
+                continue
             believed = _Believed(lines.get((ci.id, name), ()), encode(current[name]) if name in current else None)
-            _fill(edit, believed, ci.id, name, (delivery.observed_at, each.until_at, encode(then[name]) if name in then else None))
+            _fill(edit, believed, ci.id, name, (delivery.observed_at, until_at, encode(then[name]) if name in then else None))
 
 
 class _Believed(msgspec.Struct):
@@ -150,6 +182,10 @@ def _fill(edit: Edit, believed: _Believed, ci_id: str, name: str, told: tuple[in
     """The first line of a value says in `old` what was believed until now; the second takes up again what stands after it."""
     at, until_at, value = told
     before, after = believed.at(at, edit.now), believed.at(until_at, edit.now)
+    if value is not None:  # where its source left the key out since, its word stood
+        for gap_at in sorted({line.valid_from for line in believed.lines if at < line.valid_from < until_at}):
+            if believed.at(gap_at, edit.now) is None:
+                edit.note(ci_id, "observed", name, NO_VALUE, _plain(value), valid_from=gap_at)
     if before == value:
         return
     edit.note(ci_id, "observed", name, _plain(before), _plain(value), valid_from=at)

@@ -19,6 +19,7 @@ from collector.store.content import load_contents
 from collector.store.delivery import item_of
 from collector.store.engine import Database
 from collector.store.journal import Entry
+from collector.store.kept_value import load_kept
 from collector.store.schema import relation, report, section, source, source_record
 from muster.wire.report import Item, RelationClaim, Report, Section, Source
 
@@ -93,14 +94,24 @@ def make_standing_report(connection: Connection, source_id: int, key: SourceKey,
 def _load_items(connection: Connection, source_id: int, names: Mapping[str, Any]) -> dict[str, list[Item]]:
     owner = source_record.alias("owner")
     joined = source_record.outerjoin(owner, owner.c.id == source_record.c.owner_record_id)
-    columns = (source_record.c.section, source_record.c.ref, source_record.c.content_hash, source_record.c.owner_ref, owner.c.ref.label("owned_by"))
+    columns = (
+        source_record.c.id,
+        source_record.c.section,
+        source_record.c.ref,
+        source_record.c.content_hash,
+        source_record.c.owner_ref,
+        owner.c.ref.label("owned_by"),
+    )
     stands = source_record.c.closed_at.is_(None) & source_record.c.is_absent.is_(False)
     query = select(*columns).select_from(joined).where(source_record.c.source_id == source_id, source_record.c.section.in_(sorted(names)), stands)
     rows = connection.execute(query.order_by(source_record.c.id)).all()
     bodies = load_contents(connection, (bytes(row.content_hash) for row in rows))
+    kept = load_kept(connection, (row.id for row in rows))
     found: defaultdict[str, list[Item]] = defaultdict(list)
     for row in rows:
         item = item_of(row.ref, bodies[bytes(row.content_hash)])
+        said = {name: value for name, (value, _) in kept.get(row.id, {}).items()}
+        item = msgspec.structs.replace(item, attributes={**item.attributes, **said}) if said else item
         found[row.section].append(msgspec.structs.replace(item, owner=row.owned_by or row.owner_ref))
     return found
 

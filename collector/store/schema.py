@@ -190,6 +190,14 @@ observation_history = Table(
     Column("content_hash", LargeBinary),  # None: the item left its section at that instant
     sqlite_with_rowid=False,
 )
+kept_value = Table(  # what a record stated once and its content no longer names
+    "kept_value",
+    metadata,
+    Column("record_id", Id, ForeignKey("source_record.id"), primary_key=True),
+    Column("body", LargeBinary, nullable=False),  # MessagePack: attribute to value and when it was heard last
+    Column("stale_at", BigInteger),  # when the next of them is fresh no more
+    Index(None, "stale_at"),
+)
 relation = Table(
     "relation",
     metadata,

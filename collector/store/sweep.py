@@ -17,6 +17,7 @@ from collector.store.check import expire_checks
 from collector.store.ci import load_cis
 from collector.store.content import decode, load_contents
 from collector.store.edit import Context, Edit
+from collector.store.kept_value import find_stale
 from collector.store.pin import remove_pin
 from collector.store.recorded_side import apply_changes, recorded_of
 from collector.store.relation_loss import expire_suggestions
@@ -44,11 +45,12 @@ def sweep(connection: Connection, context: Context, now: int, *, limit: int = AT
     """Apply what is due at `now`, in one transaction."""
     edit = Edit(connection, context, now, "operation", "sweep")
     stale, of_stale = _stale_sections(edit, limit)
+    unsaid, of_unsaid = find_stale(edit, limit)
     states_changed = expire_checks(edit, limit)
     pinned = _end_pins(edit, limit)
     waiting = _due_differences(edit, limit)
     expired = expire_suggestions(edit, limit)
-    settle(edit, of_stale | pinned | waiting)
+    settle(edit, of_stale | of_unsaid | pinned | waiting)
     judged = judge_due_changes(edit, limit)
     return Swept(
         stale_sections=stale,
@@ -57,7 +59,7 @@ def sweep(connection: Connection, context: Context, now: int, *, limit: int = AT
         reopened_differences=len(waiting),
         changed_ci_ids=frozenset(edit.changed_ids),
         states_changed=frozenset(states_changed),
-        is_whole=max(stale, len(states_changed), len(pinned), len(waiting), expired, judged) < limit,
+        is_whole=max(stale, unsaid, len(states_changed), len(pinned), len(waiting), expired, judged) < limit,
     )
 
 

@@ -31,6 +31,7 @@ def take_sections(edit: Edit, delivery: Delivery) -> set[str]:
     """Take what a report says of its sections; the CIs whose observed view may have changed."""
     sections = delivery.report.sections
     states = load_states(edit.connection, delivery.source.id, sections)
+    delivery.heard = states
     meanings = {name: judge_word(states.get(name), word, delivery.observed_at) for name, word in sections.items()}
     changed = [name for name, meaning in meanings.items() if meaning == "content"]
     counting = [name for name, meaning in meanings.items() if meaning == "confirmed" and (states[name].missing_count or states[name].held)]
@@ -39,7 +40,7 @@ def take_sections(edit: Edit, delivery: Delivery) -> set[str]:
             delivery.wanted.append(sections[name].digest or "")
         elif meaning == "empty":
             delivery.reject(f"$.sections.{name}", "neither items nor a digest; send the items, or the digest of those sent before")
-    take_late(edit, delivery, [name for name, meaning in meanings.items() if meaning == "late"], states)
+    late = take_late(edit, delivery, [name for name, meaning in meanings.items() if meaning == "late"], states)
     work = _take_content(edit, delivery, changed, counting)
     back = _find_returned(meanings, states, edit.now)
     whole = _judge(edit, delivery, work, meanings, states)
@@ -49,7 +50,7 @@ def take_sections(edit: Edit, delivery: Delivery) -> set[str]:
         work.touched |= count_missed_relations(edit, delivery, load_section_relations(edit, delivery.source.id, counting))
     if work.made or work.to_identify:
         work.touched |= retry_pending(edit)
-    return touched | work.touched
+    return late | touched | work.touched
 
 
 def _take_content(edit: Edit, delivery: Delivery, changed: Collection[str], counting: Collection[str]) -> Inventory:

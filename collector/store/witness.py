@@ -15,7 +15,8 @@ from collector.reconcile.record import SourceKey
 from collector.store.address_binding import find_lost_addresses, without_addresses
 from collector.store.content import decode, load_contents
 from collector.store.edit import Edit
-from collector.store.schema import pin, section, source, source_record
+from collector.store.kept_value import by_instant
+from collector.store.schema import kept_value, pin, section, source, source_record
 from collector.store.statement import parts
 
 
@@ -73,10 +74,11 @@ _QUERY = select(
     ),
     *(source.c[name] for name in ("kind", "name", "instance", "zone", "state")),
     *(section.c[name] for name in ("confirmed_at", "interval_seconds", "complete")),
+    kept_value.c.body.label("kept"),
 ).select_from(
-    source_record.join(source, source.c.id == source_record.c.source_id).outerjoin(
-        section, (section.c.source_id == source_record.c.source_id) & (section.c.name == source_record.c.section)
-    )
+    source_record.join(source, source.c.id == source_record.c.source_id)
+    .outerjoin(section, (section.c.source_id == source_record.c.source_id) & (section.c.name == source_record.c.section))
+    .outerjoin(kept_value, kept_value.c.record_id == source_record.c.id)
 )
 
 
@@ -121,7 +123,8 @@ def _hear(edit: Edit, told: Testimony, row: Any, gone: dict[str, list[Observatio
         gone.setdefault(row.ci_id, []).append(_last_word(edit, key, row))
         return
     confirmed_at = row.confirmed_at if row.confirmed_at is not None else row.observed_at
-    is_fresh = row.state not in ("revoked", "replaced") and edit.now - confirmed_at <= edit.context.settings.fresh_for_ms(row.interval_seconds or 600)
+    fresh_ms = edit.context.settings.fresh_for_ms(row.interval_seconds or 600)
+    is_fresh = row.state not in ("revoked", "replaced") and edit.now - confirmed_at <= fresh_ms
     told.witnesses.append(Witness(is_fresh=is_fresh, is_absent=row.is_absent))
     told.refs.append(row.ref)
     seen_at = last_seen_at(row)
@@ -138,7 +141,14 @@ def _hear(edit: Edit, told: Testimony, row: Any, gone: dict[str, list[Observatio
         is_complete=bool(row.complete),
         source_id=row.source_id,
     )
-    if row.is_absent:
-        gone.setdefault(row.ci_id, []).append(observation)
-    else:
-        told.observations.append(observation)
+    heard = gone.setdefault(row.ci_id, []) if row.is_absent else told.observations
+    heard.append(observation)
+    if row.kept is not None:
+        heard += _kept(edit, observation, decode(row.kept), fresh_ms)
+
+
+def _kept(edit: Edit, newest: Observation, kept: dict[str, tuple[Any, int]], fresh_ms: int) -> Iterable[Observation]:
+    """What the record stated before and its newest word does not name, each as fresh as when it was heard last."""
+    for at, attributes in by_instant(kept).items():
+        is_fresh = newest.is_fresh and edit.now - at <= fresh_ms
+        yield msgspec.structs.replace(newest, observed_at=at, confirmed_at=at, is_fresh=is_fresh, is_complete=True, attributes=attributes)

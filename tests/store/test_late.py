@@ -107,13 +107,12 @@ def check_late(database: Database, words: list[Any], order: list[int]) -> None:
     estate = emptied(database)
     for number, word in enumerate(words):
         observe(estate, number, word, now=number * EVERY)
-    expected = course(estate, words)
+    expected, current = course(estate, words), (estate.effective("web01"), estate.differences())
     estate = emptied(database)
     last = len(words) - 1
     received = {last: last * EVERY, **{number: 1_000 + 200 * at_ for at_, number in enumerate(order)}}
     observe(estate, last, words[last], now=received[last])
     believed: dict[float, list[dict[str, Any]]] = {}
-    current = (estate.effective("web01"), estate.differences())
     for number in order:
         believed[received[number] - 1] = course(estate, words, received[number] - 1)
         observe(estate, number, words[number], now=received[number])

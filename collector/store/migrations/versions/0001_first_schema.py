@@ -783,6 +783,15 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "kept_value",
+        sa.Column("record_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("stale_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["record_id"], ["source_record.id"], name=op.f("fk_kept_value_record_id")),
+        sa.PrimaryKeyConstraint("record_id", name=op.f("pk_kept_value")),
+    )
+    op.create_index(op.f("ix_kept_value_stale_at"), "kept_value", ["stale_at"], unique=False)
+    op.create_table(
         "link_past",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("record_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
