@@ -165,6 +165,7 @@ class RelationView(Struct, frozen=True):
     is_fresh: bool = True  # some source that is heard still says so
     is_suggestion: bool = False  # inferred, and neither seen often enough nor accepted
     is_disputed: bool = False  # a port that several links claim
+    is_to_retired: bool = False  # the other end, or the host that it is part of, is retired or disposed of
 
 
 class HistoryEntry(Struct, frozen=True):

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from collector.store.whole_state import CaseRow, CiRow, DifferenceRow, RelationRow, WholeState
+from muster.model.relation_type import shipped_relations
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 _OF_IDENTITY = frozenset({"ambiguity", "clone", "duplicate", "replacement", "quarantine", "class_conflict", "contradiction"})
-_UNDIRECTED = frozenset({"connected_to"})  # ends stand in the order of their ids in the store, here of their names
 
 
 Told = Sequence[Mapping[str, Any]]
@@ -157,7 +157,8 @@ def _relations(rows: tuple[RelationRow, ...], name: Callable[[Any], Any]) -> lis
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
         ends = [name(row.from_id), name(row.to_id)]
-        if row.type in _UNDIRECTED:
+        kind = shipped_relations().get(row.type)
+        if kind is not None and kind.undirected:  # ends stand in the order of their ids in the store, here of their names
             ends.sort(key=_place)
         told = {"type": row.type, "from": ends[0], "to": ends[1], "qualifier": row.qualifier, "side": row.side}
         joined = found.setdefault(_text(told), {**told, "sources": []})

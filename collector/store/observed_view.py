@@ -127,9 +127,9 @@ def _note_values(edit: Edit, ci_class: CiClass, ci_id: str, old: Mapping[str, An
 
 
 def _provenance(edit: Edit, view: View, old: Mapping[str, Any]) -> bytes | None:
-    """Where each value comes from and since when, where the CI has several sources; None: all from one."""
+    """Where each value comes from and since when, where the CI has several sources or a pin; None: all from one."""
     sources = {each.source_id: each.source.text for each in view.told.observations}
-    if len(sources) < 2:
+    if len(sources) < 2 and all(value.rule != "pin" for value in view.merged.values.values()):
         return None
     source_of = {each.record_id: each.source_id for each in view.told.observations}
     before = decode(view.ci.provenance) or {}

@@ -13,11 +13,13 @@ from collector.store.content import decode
 from collector.store.read_ci import find_row
 from collector.store.reading import Reading, load_refs, load_source_refs
 from collector.store.schema import ci, relation, section, source
+from collector.store.statement import parts
 from muster.model.relation_type import shipped_relations
 from muster.ports import CiRef, RelationView, SourceRef
 
 RELATION_LIMIT = 1_000
 _RETIRED = ("retired", "disposed")
+_HOST = ci.alias("host")
 
 
 def load_relations(reading: Reading, ci_id: str) -> list[RelationView]:
@@ -32,7 +34,9 @@ def load_relations(reading: Reading, ci_id: str) -> list[RelationView]:
         other = row.to_ci_id if is_out else row.from_ci_id
         pending = bytes(row.claim_hash) if other is None else b""
         grouped[row.type, "out" if is_out else "in", other, row.qualifier, row.side, pending].append(row)
-    return [_relation(reading, key, members, others, sources) for key, members in grouped.items()]
+    views = [_relation(reading, key, members, others, sources) for key, members in grouped.items()]
+    is_part = reading.connection.execute(select(ci.c.owner_ci_id).where(ci.c.id == ci_id)).scalar() is not None
+    return _mark_retired(reading, _mark_disputed(views, of=ci_id) if is_part else views)
 
 
 def load_part_relations(reading: Reading, key: str) -> list[RelationView]:
@@ -58,7 +62,7 @@ def load_part_relations(reading: Reading, key: str) -> list[RelationView]:
     for (own, *word), members in grouped.items():
         view = _relation(reading, tuple(word), members, refs, sources)
         views.append(msgspec.structs.replace(view, own=refs.get(own), other_owner=refs.get(owner_of.get(view.other.id if view.other else "") or "")))
-    return _mark_disputed(views)
+    return _mark_retired(reading, _mark_disputed(views))
 
 
 def _in_force() -> Select[Any]:
@@ -103,30 +107,32 @@ def _is_suggestion(row: Any) -> bool:
     return kind is not None and row.side == "observed" and row.seen_day is not None and row.seen_days < kind.confirm_after_days
 
 
-def _mark_disputed(views: list[RelationView]) -> list[RelationView]:
-    """Links of one port to several others, of which the sources say different things."""
+def _mark_disputed(views: list[RelationView], *, of: str = "") -> list[RelationView]:
+    """Links of one port to several others, of which the sources say different things. `of`: the port whose own relations these are."""
+
+    def port(view: RelationView) -> str:
+        return view.own.id if view.own is not None else of
+
     links: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for view in views:
-        if _is_one_link(view) and view.own is not None and view.other is not None:
-            links[view.type, view.own.id].add(view.other.id)
+        if _is_one_link(view) and port(view) and view.other is not None:
+            links[view.type, port(view)].add(view.other.id)
     return [
-        msgspec.structs.replace(view, is_disputed=True) if view.own is not None and len(links[view.type, view.own.id]) > 1 else view for view in views
+        msgspec.structs.replace(view, is_disputed=True) if _is_one_link(view) and len(links[view.type, port(view)]) > 1 else view for view in views
     ]
+
+
+def _mark_retired(reading: Reading, views: list[RelationView]) -> list[RelationView]:
+    """Relations to what is retired or disposed of; the CMDB's health counts them too."""
+    ids = sorted({view.other.id for view in views if view.other is not None})
+    gone: set[str] = set()
+    for part in parts(ids):
+        is_gone = or_(ci.c.lifecycle.in_(_RETIRED), _HOST.c.lifecycle.in_(_RETIRED))
+        query = select(ci.c.id).outerjoin(_HOST, _HOST.c.id == ci.c.owner_ci_id).where(ci.c.id.in_(part), is_gone)
+        gone.update(reading.connection.execute(query).scalars())
+    return [msgspec.structs.replace(view, is_to_retired=True) if view.other is not None and view.other.id in gone else view for view in views]
 
 
 def _is_one_link(view: RelationView) -> bool:
     kind = shipped_relations().get(view.type)
     return kind is not None and kind.one_link and view.side == "observed" and view.is_fresh
-
-
-def find_ended_ends(reading: Reading, *, limit: int = RELATION_LIMIT) -> list[tuple[int, str, CiRef, CiRef]]:
-    """Relations in force of which one end is retired or disposed of: id, type, and both ends. A finding of the CMDB's health."""
-    left, right = ci.alias(), ci.alias()
-    joined = relation.join(left, left.c.id == relation.c.from_ci_id).join(right, right.c.id == relation.c.to_ci_id)
-    ended = or_(left.c.lifecycle.in_(_RETIRED), right.c.lifecycle.in_(_RETIRED))
-    columns = (relation.c.id, relation.c.type, relation.c.from_ci_id, relation.c.to_ci_id)
-    rows = reading.connection.execute(
-        select(*columns).select_from(joined).where(relation.c.valid_to.is_(None), ended).order_by(relation.c.id).limit(limit)
-    ).all()
-    refs = load_refs(reading.connection, (each for row in rows for each in (row.from_ci_id, row.to_ci_id)))
-    return [(row.id, row.type, refs[row.from_ci_id], refs[row.to_ci_id]) for row in rows if row.from_ci_id in refs and row.to_ci_id in refs]

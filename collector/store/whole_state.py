@@ -237,7 +237,7 @@ def _provenance(stored: Any, effective: dict[str, Any], records: tuple[tuple[str
     if stored:
         return {name: ": ".join(each for each in (names.get(stored[name][0], ""), stored[name][1]) if each) for name in effective if name in stored}
     sources = sorted({each[0] for each in records})
-    return dict.fromkeys(effective, f"{sources[0]}: only source") if len(sources) == 1 else {}
+    return dict.fromkeys(effective, f"{sources[0]}: only_source") if len(sources) == 1 else {}
 
 
 def _load_relations(connection: Connection, names: dict[int, str]) -> tuple[RelationRow, ...]:

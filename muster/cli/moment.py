@@ -16,6 +16,9 @@ FromOption = Annotated[
 ToOption = Annotated[str | None, typer.Option("--to", help="The later one likewise; without: now.")]
 
 
+_NOTES = {"is_suggestion": "suggestion", "is_disputed": "sources disagree on the other end", "is_to_retired": "other end is retired"}
+
+
 def day(text: str | None) -> str | None:
     """An instant as the API takes it: a plain day is its beginning, UTC."""
     return f"{text}T00:00:00Z" if text is not None and len(text) == 10 and text[4] == "-" else text
@@ -66,4 +69,6 @@ def say_relation(relation: dict[str, Any]) -> str:
     """A relation as a line."""
     other = relation["other"]
     name = to_text(relation["claim"]) if other is None else f"{other['class']} {other['name']} (number {other['number']})"
-    return f"{relation['type']} {'→' if relation['direction'] == 'out' else '←'} {name}"
+    notes = [text for key, text in _NOTES.items() if relation.get(key)]
+    noted = f" ({'; '.join(notes)})" if notes else ""
+    return f"{relation['type']} {'→' if relation['direction'] == 'out' else '←'} {name}{noted}"

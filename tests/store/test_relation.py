@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from collector.store.reader import Reader
+from collector.store.recorded import Patch, patch_recorded
 from collector.store.schema import ci, history, relation
 from muster.clock import FakeClock
 from muster.wire.report import Endpoint, RelationClaim
@@ -60,6 +61,27 @@ def test_a_silent_witness_of_a_link_counts_no_more(estate: Estate) -> None:
     assert [[each.instance for each in found.sources] for found in reader.part_relations("1")] == [["d2"]]
     late = Reader(estate.database, CATALOGUE, clock=FakeClock(START + 600 * 60_000))
     assert [[each.instance for each in found.sources] for found in late.part_relations("1")] == [["d1", "d2"]]  # what was last known
+
+
+def test_witnesses_that_name_different_ends_of_a_port_dispute_it(estate: Estate) -> None:
+    switch_c = item("c", "network_device", attributes={"name": "sw-c"}, serial="S3CCC", chassis_id="00:1b:21:00:00:0c")
+    estate.send("snmp/d/d3", {"c": section(switch_c, port("c", "3"))})
+    estate.send("snmp/d/d1", {"a": section(SWITCH_A, port("a", "1"), relations=[link("a/if:1", "00:1b:21:00:00:0b", "2")])})
+    estate.send("snmp/d/d2", {"b": section(SWITCH_B, port("b", "2"), relations=[link("b/if:2", "00:1b:21:00:00:0c", "3")])}, at=1)
+    reader = Reader(estate.database, CATALOGUE, clock=FakeClock(START + 120_000))
+    assert [each.is_disputed for each in reader.part_relations(estate.id_of("sw-b"))] == [True, True]
+    assert [each.is_disputed for each in reader.part_relations(estate.id_of("sw-a"))] == [False]
+    assert [each.is_disputed for each in reader.get_ci(estate.id_of("2")).relations] == [True, True]
+
+
+def test_a_relation_to_what_is_retired_says_so(estate: Estate) -> None:
+    estate.send("snmp/d/d1", {"a": section(SWITCH_A, port("a", "1"), relations=[link("a/if:1", "00:1b:21:00:00:0b", "2")])})
+    estate.send("snmp/d/d2", {"b": section(SWITCH_B, port("b", "2"))}, at=1)
+    reader = Reader(estate.database, CATALOGUE, clock=FakeClock(START + 120_000))
+    key = estate.id_of("sw-a")
+    assert [each.is_to_retired for each in reader.part_relations(key)] == [False]
+    estate.decide(patch_recorded, estate.id_of("sw-b"), Patch(lifecycle="retired"), now=START + 120_000)
+    assert [each.is_to_retired for each in reader.part_relations(key)] == [True]
 
 
 def test_link_of_a_port_is_one_relation_with_all_who_claim_it(estate: Estate) -> None:

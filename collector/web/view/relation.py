@@ -12,7 +12,7 @@ from collector.web.view.label import CiLink, source_text, to_link
 from collector.web.view.moment import Moment, to_moment
 from collector.web.view.value import say_plain
 from collector.web.view.viewpoint import Viewpoint
-from collector.web.view.wording import IDENTIFIER_WORDS, LAYERS, relation_word, word
+from collector.web.view.wording import IDENTIFIER_WORDS, LAYERS, N_, relation_word, word
 from muster.model.ci_class import ClassCatalogue
 from muster.ports import RelationView
 
@@ -30,6 +30,7 @@ class RelationRow(Struct, frozen=True):
     side_text: str
     sources: str
     since: Moment
+    notes: list[str]
 
 
 def to_relations(relations: Sequence[RelationView], catalogue: ClassCatalogue, viewpoint: Viewpoint) -> list[RelationRow]:
@@ -46,10 +47,20 @@ def to_relations(relations: Sequence[RelationView], catalogue: ClassCatalogue, v
             side_text=word(LAYERS, each.side, viewpoint),
             sources=", ".join(source_text(source) for source in each.sources),
             since=to_moment(each.valid_from, viewpoint),
+            notes=[viewpoint.say(text) for is_so, text in _notes(each) if is_so],
         )
         for each in relations
     ]
     return sorted(rows, key=_place)
+
+
+def _notes(relation: RelationView) -> list[tuple[bool, str]]:
+    return [
+        (relation.is_suggestion, N_("suggestion")),
+        (relation.is_disputed, N_("sources disagree on the other end")),
+        (relation.is_to_retired, N_("other end is retired")),
+        (not relation.is_fresh, N_("not heard any more")),
+    ]
 
 
 def say_claim(claim: Mapping[str, Any], direction: str, viewpoint: Viewpoint) -> str:
