@@ -131,7 +131,7 @@ def judge_presence(witnesses: Sequence[Witness], *, is_dependent: bool, owner: P
     """The presence of a CI.
 
     Seen: some record is fresh and there. Absent: no record that is there is fresh and a section said it is gone (a stale other
-    source does not hold it). Else its sources are silent: stale, and for a dependent item of a silent owner unknown.
+    source does not hold it). Else its sources are silent, or could not look: stale, and for a dependent item unknown.
 
     >>> judge_presence([], is_dependent=False), judge_presence([Witness(is_fresh=False)], is_dependent=True)
     ('unknown', 'unknown')
@@ -142,7 +142,7 @@ def judge_presence(witnesses: Sequence[Witness], *, is_dependent: bool, owner: P
         return "absent"
     if any(each.is_absent for each in witnesses):
         return "absent"
-    if not witnesses or (is_dependent and owner != "seen"):
+    if not witnesses or is_dependent:
         return "unknown"
     return "stale"
 

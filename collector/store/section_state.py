@@ -93,7 +93,7 @@ def judge_word(stored: StoredSection | None, word: ReceivedSection, observed_at:
     has_content = word.items is not None or word.relations is not None
     if stored is not None and observed_at < stored.confirmed_at:
         return "late"
-    if not has_content and word.status != "ok":
+    if word.status != "ok" and not word.items and not word.relations:  # an empty list of what could not be collected is no content
         return "unable"
     if stored is not None and word.digest is not None and word.status == "ok":
         if word.digest == stored.digest and (not has_content or _is_same_word(stored, word)):
