@@ -159,7 +159,9 @@ def check_wish(connection: Connection, context: Context, wish: RelationWish) -> 
         raise InputError(f"unknown relation {wish.type!r}{suggest(wish.type, context.relations.names())}", path="type")
     begins, ends = load_ci(connection, wish.from_key), load_ci(connection, wish.to_key)
     if begins.id == ends.id:
-        raise InputError("both ends are one CI; a relation joins two", path="to")
+        is_merged = not {wish.from_key, wish.to_key} <= {ends.id, str(ends.number)}
+        why = f"{wish.from_key} and {wish.to_key} are one CI since they were merged: number {ends.number}" if is_merged else "both ends are one CI"
+        raise InputError(f"{why}; a relation joins two", path="to")
     fault = find_fault(kind, begins.ci_class, ends.ci_class, context.catalogue)
     if fault is not None:
         raise InputError(fault, path="type")

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from collector.store.decision import Choice, accept_differences, undo_decision
+from collector.store.merge import merge_cis
 from collector.store.reader import Reader
 from collector.store.recorded import Patch, patch_recorded
 from collector.store.recorded_relation import RelationWish
@@ -143,3 +144,17 @@ def test_a_silent_zone_of_300_hosts_is_one_case_that_ends_by_itself(estate: Esta
     assert (estate.cases(), estate.absent()) == (["mass_loss"], [])
     estate.send("snmp/z1/p1", {"all": full}, at=125)
     assert (estate.cases(), estate.presence("sw7")) == ([], "seen")
+
+
+def test_a_relation_between_two_that_were_merged_says_that_they_are_one(estate: Estate) -> None:
+    report(estate, "h1", at=0)
+    estate.accept_all(1)
+    one, other = estate.id_of("h1"), estate.id_of("h2")
+    number = dict(estate.rows(select(ci.c.id, ci.c.number)))[one]
+    estate.decide(merge_cis, one, [other], now=START + 2 * MINUTE)
+    for ends in ((one, other), (other, str(number))):
+        wish = RelationWish(type="uses", from_key=ends[0], to_key=ends[1])
+        with pytest.raises(InputError, match=rf"one CI since they were merged: number {number}; a relation joins two"):
+            estate.decide(relate, wish, now=START + 3 * MINUTE)
+    with pytest.raises(InputError, match="both ends are one CI; a relation joins two"):
+        estate.decide(relate, RelationWish(type="uses", from_key=one, to_key=str(number)), now=START + 4 * MINUTE)
