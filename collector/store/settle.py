@@ -32,7 +32,7 @@ INITIAL_DISCOVERY = "initial_discovery"
 def settle(edit: Edit, touched: Collection[str], *, reconsidered: Mapping[str, int] | None = None) -> None:
     """Bring these CIs, and what hangs on them, up to what is known now; then write the history.
 
-    `reconsidered`: open differences that are held against changes and policies again, each as of an instant.
+    `reconsidered`: open differences that are held against approved changes again, each as of an instant.
     """
     pending = set(touched)
     again = reconsidered or {}

@@ -127,7 +127,7 @@ def _as_was(seed: DifferenceSeed, known: StoredDifference) -> DifferenceSeed:
 
 
 def _reconsider(work: _Work, view: View, seeds: Sequence[DifferenceSeed], known: Sequence[StoredDifference]) -> None:
-    """Open differences of this CI that are held against changes and policies again."""
+    """Open differences of this CI that are held against changes again; policies are asked only of those that one expects."""
     if not work.reconsidered:
         return
     moved = {row["id"] for row in work.updates}
@@ -140,7 +140,8 @@ def _reconsider(work: _Work, view: View, seeds: Sequence[DifferenceSeed], known:
         row = {"id": each.id, **_marks(marked), "version": each.version + 1}
         work.updates.append(row)
         after = msgspec.structs.replace(each, change_id=marked.change_id, is_unauthorised=row["is_unauthorised"], version=each.version + 1)
-        work.opened.append((_to_row(after), marked, view))
+        if marked.change_id is not None:
+            work.opened.append((_to_row(after), marked, view))
 
 
 def _marks(seed: DifferenceSeed) -> dict[str, Any]:

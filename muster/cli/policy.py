@@ -84,6 +84,8 @@ def plan(files: FilesArgument, *, prune: PruneOption = False, output: OutputOpti
 def apply(files: FilesArgument, *, prune: PruneOption = False, output: OutputOption = Output.TABLE, url: UrlOption = None) -> None:
     """Put files in force, all or none. A faulty one leaves what was in force."""
     _show("apply", files, output, url, prune=prune)
+    if output is Output.TABLE:
+        write("\nThey decide on what opens or moves from now on; what is open now waits for you (`muster difference groups`).")
 
 
 @COMMANDS.command()

@@ -287,3 +287,17 @@ def test_many_parts_that_move_at_once_are_one_group(estate: Estate) -> None:
             estate.accept_all(1)
     (group,) = reader(estate).difference_groups().items
     assert (group.count, group.attribute, group.risk) == (8, "version", 1)
+
+
+def test_a_change_approved_afterwards_lets_policies_decide_on_nothing_else(estate: Estate) -> None:
+    recorded(estate)
+    estate.send(
+        "snmp/d/p1",
+        {"all": section(*(host(number, "6.8") for number in range(3)), item("new", "server", attributes={"name": "x"}, serial="SNEW1"))},
+        at=10,
+    )
+    put(estate, "policies:\n  - {id: first-look, when: {zone: z1, until: 2030-01-01T00:00:00Z}, action: initial_discovery}\n", at=11)
+    approve(estate, CHANGE, at=12)
+    assert estate.differences() == [("new_ci", "x", "", "open")]
+    made = estate.rows(select(decision.c.made_by).where(decision.c.made_by.like("policy:%")).distinct())
+    assert made == [("policy:approved_change",)]
