@@ -31,7 +31,9 @@ COLUMNS = (
     column("observed"),
     column("change", "change_id", read=lambda change: change or ""),
     column("unauthorised", "is_unauthorised", read=lambda is_so: "yes" if is_so else ""),
+    column("flaps", read=lambda count: count or ""),
     column("state"),
+    column("confirm after", "waiting_by", read=lambda who: who or ""),
     column("opened", "opened_at", read=instant),
 )
 GROUP_COLUMNS = (
