@@ -117,8 +117,13 @@ def _advance(work: _Work, view: View, seeds: Sequence[DifferenceSeed], known: Se
             seed = _as_was(seed, before) if is_same and before is not None else work.authority.mark(seed, view)
         row = _row(edit, change, seed, before, outcome.next_at)
         (work.updates if change.difference_id is not None else work.inserts).append(row)
-        if change.state == "open" and seed is not None:
+        if change.state == "open" and seed is not None and (not _has_rested(before) or seed.change_id is not None):
             work.opened.append((row, seed, view))
+
+
+def _has_rested(before: StoredDifference | None) -> bool:
+    """Whether its time of being ignored has ended: it asks a person, for a policy would ignore it for ever."""
+    return before is not None and before.state == "ignored"
 
 
 def _as_was(seed: DifferenceSeed, known: StoredDifference) -> DifferenceSeed:
