@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, bindparam, delete, select, update
 
+from collector.reconcile.fact import Observation
 from collector.reconcile.kept import Kept, Word, keep_late, keep_unsaid
 from collector.store.content import decode, encode
 from collector.store.edit import Edit
@@ -75,6 +77,16 @@ def _next_stale(edit: Edit, kept: Kept, interval_seconds: int) -> int | None:
     """When the newest of them is fresh no more; those that end before it are told with it or with the record's next word."""
     ends = [at + edit.context.settings.fresh_for_ms(interval_seconds) + 1 for _, at in kept.values()]
     return min((each for each in ends if each > edit.now), default=None)
+
+
+def spread(newest: Observation, body: bytes, *, fresh_since: int) -> list[Observation]:
+    """What a record stated before and its newest word does not name, each as fresh as when it was heard last. `body`: the column."""
+    return [
+        msgspec.structs.replace(
+            newest, observed_at=at, confirmed_at=at, is_fresh=newest.is_fresh and at >= fresh_since, is_complete=True, attributes=attributes
+        )
+        for at, attributes in by_instant(decode(body)).items()
+    ]
 
 
 def by_instant(kept: Mapping[str, tuple[Any, int]]) -> dict[int, dict[str, Any]]:

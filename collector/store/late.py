@@ -74,8 +74,7 @@ def take_late(edit: Edit, delivery: Delivery, names: Collection[str], states: Ma
     written += [(gap.record.id, gap.until_at, gap.after) for gap in changed if (gap.record.id, gap.until_at) not in held]
     save_observations(edit.connection, written, edit.now)
     _note_beginnings(edit, gaps, at)
-    _begin_earlier(edit, gaps, lines, at)
-    touched = _keep_unsaid(edit, delivery, gaps, states)
+    touched = _begin_earlier(edit, gaps, lines, at) | _keep_unsaid(edit, delivery, gaps, states)
     told = [(gap, [(line_at, edit.contents[key]["attributes"]) for line_at, key in gap.said if key is not None]) for gap in changed]
     _note_values(edit, delivery, [_Filled(gap.record.ci_id, gap.taken.content, said) for gap, said in told if gap.record.ci_id is not None])
     return touched
@@ -119,9 +118,10 @@ def _find_gap(record: StoredRecord, taken: TakenItem, lines: list[tuple[int, byt
     return _Gap(record, taken, before, *since[0], [*(line for line in lines if line[0] <= at), *since])
 
 
-def _begin_earlier(edit: Edit, gaps: Iterable[_Gap], lines: Mapping[int, list[tuple[int, bytes | None]]], at: int) -> None:
-    """A record was there before, or was as it is for longer, than the newer reports could tell."""
+def _begin_earlier(edit: Edit, gaps: Iterable[_Gap], lines: Mapping[int, list[tuple[int, bytes | None]]], at: int) -> set[str]:
+    """A record was there before, or was as it is for longer or shorter, than the newer reports could tell; the CIs of the last."""
     older: list[StoredRecord] = []
+    touched: set[str] = set()
     for gap in gaps:
         record, key = gap.record, gap.taken.content_hash
         between = {line for line_at, line in lines.get(record.id, ()) if at < line_at <= record.changed_at}
@@ -130,7 +130,12 @@ def _begin_earlier(edit: Edit, gaps: Iterable[_Gap], lines: Mapping[int, list[tu
             record.first_seen_at = min(record.first_seen_at, at)
             record.changed_at = at if is_same_run else record.changed_at
             older.append(record)
-    update_records(edit.connection, older, ["first_seen_at", "changed_at"])
+        elif record.changed_at < at and key != record.content_hash and gap.after == record.content_hash:
+            record.changed_at, record.observed_at = gap.until_at, max(record.observed_at, gap.until_at)  # it was said anew then
+            older.append(record)
+            touched |= {record.ci_id} if record.ci_id is not None else set()
+    update_records(edit.connection, older, ["first_seen_at", "changed_at", "observed_at"])
+    return touched
 
 
 def _note_beginnings(edit: Edit, gaps: Iterable[_Gap], at: int) -> None:

@@ -13,12 +13,13 @@ from collector.reconcile.explain import explain_link, render
 from collector.reconcile.fact import Observation
 from collector.reconcile.record import LinkEvidence, SourceKey
 from collector.store.content import decode, load_contents
+from collector.store.kept_value import spread
 from collector.store.read_ci import find_row, to_summaries
 from collector.store.read_fact import load_facts
 from collector.store.read_relation import load_relations
 from collector.store.read_service import services_by_ci
 from collector.store.reading import Reading, load_source_refs
-from collector.store.schema import check_state, ci, identity_claim, section, source, source_record
+from collector.store.schema import check_state, ci, identity_claim, kept_value, section, source, source_record
 from collector.store.witness import last_seen_at
 from muster.ports import CheckView, CiDetail, IdentifierView, LinkView, SourceRef
 
@@ -65,9 +66,11 @@ def _records(reading: Reading, ci_id: str) -> Sequence[Any]:
     joined = source_record.join(source, source.c.id == source_record.c.source_id).outerjoin(
         section, (section.c.source_id == source_record.c.source_id) & (section.c.name == source_record.c.section)
     )
+    joined = joined.outerjoin(kept_value, kept_value.c.record_id == source_record.c.id)
     columns = (
         source_record, source.c.kind, source.c.name, source.c.instance, source.c.zone, source.c.state,
-        section.c.confirmed_at, section.c.interval_seconds, section.c.complete, section.c.status,
+        section.c.confirmed_at, section.c.interval_seconds, section.c.complete, section.c.status, section.c.observed_at.label("told_at"),
+        kept_value.c.body.label("kept"),
     )  # fmt: skip
     query = select(*columns).select_from(joined).where(source_record.c.ci_id == ci_id, source_record.c.closed_at.is_(None))
     return reading.connection.execute(query.order_by(source.c.kind, source.c.name, source_record.c.ref, source_record.c.id)).all()
@@ -80,8 +83,11 @@ def _is_fresh(reading: Reading, record: Any) -> bool:
 
 def _observations(reading: Reading, records: Sequence[Any]) -> list[Observation]:
     contents = load_contents(reading.connection, (bytes(each.content_hash) for each in records))
-    return [
-        Observation(
+    found: list[Observation] = []
+    for each in records:
+        if each.is_absent:
+            continue
+        newest = Observation(
             record_id=each.id,
             source=SourceKey(each.kind, each.name, each.instance, each.zone),
             ref=each.ref,
@@ -92,9 +98,10 @@ def _observations(reading: Reading, records: Sequence[Any]) -> list[Observation]
             is_complete=bool(each.complete),
             source_id=each.source_id,
         )
-        for each in records
-        if not each.is_absent
-    ]
+        found.append(newest)
+        if each.kept is not None:
+            found += spread(newest, bytes(each.kept), fresh_since=reading.now - reading.settings.fresh_for_ms(each.interval_seconds or 600))
+    return found
 
 
 def _identifiers(reading: Reading, records: Sequence[Any], sources: Mapping[int, SourceRef]) -> list[IdentifierView]:

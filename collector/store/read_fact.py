@@ -91,7 +91,7 @@ def _candidates(name: str, merged: Merged, observations: Sequence[Observation], 
     for each in observations:
         if name not in each.attributes:
             continue
-        is_winner = value is not None and each.record_id == value.record_id
+        is_winner = value is not None and (each.record_id, each.observed_at) == (value.record_id, value.observed_at)
         found.append(
             Candidate(
                 source=sources[each.source_id],

@@ -24,6 +24,7 @@ from collector.store.schema import ci, source_record
 from collector.store.section_state import HOUR_MS, Meaning, StoredSection, confirm_states, is_as_before, judge_word, load_states, save_states
 from collector.store.source_record import load_sections
 from collector.store.standing import Standing, load_standing
+from collector.store.statement import parts
 from muster.wire.report import ReceivedSection
 
 
@@ -127,7 +128,7 @@ def _judge(edit: Edit, delivery: Delivery, work: Inventory, meanings: dict[str, 
     """What is gone, and the sections' new states; the sections that told all they hold."""
     written: list[StoredSection] = []
     confirmed: list[StoredSection] = []
-    heard = {name: states[name].confirmed_at for name, meaning in meanings.items() if meaning == "confirmed"}
+    heard = {name: states[name].confirmed_at for name, meaning in meanings.items() if meaning in ("confirmed", "content") and name in states}
     returned = [each for each in work.records.values() if each.is_absent]
     is_braked = brake_source(edit, delivery, work, [states[name] for name, meaning in meanings.items() if meaning == "content" and name in states])
     for name, meaning in meanings.items():
@@ -141,10 +142,25 @@ def _judge(edit: Edit, delivery: Delivery, work: Inventory, meanings: dict[str, 
             written.append(_judge_word_alone(edit, delivery, work, state or _first_state(delivery, name, word), meaning))
     save_states(edit.connection, written)
     confirm_states(edit.connection, confirmed)
-    _mark_seen(edit, delivery, [name for name, was in heard.items() if was // HOUR_MS != delivery.observed_at // HOUR_MS])
+    partial = [each.name for each in written if each.name in heard and meanings[each.name] == "content" and not each.complete]
+    _see_listed(edit, delivery, partial)
+    an_hour_on = [name for name, was in heard.items() if was // HOUR_MS != delivery.observed_at // HOUR_MS]
+    _mark_seen(edit, delivery, [name for name in an_hour_on if name not in partial])
     listed = [each for name in delivery.listed for each in work.records.values() if each.section == name and each.ref in delivery.listed[name]]
     note_resurrections(edit, [each for each in (*returned, *listed) if not each.is_absent], delivery.observed_at)
     return {each.name for each in written if meanings[each.name] == "content" and each.complete and not each.held and each.status == "ok"}
+
+
+def _see_listed(edit: Edit, delivery: Delivery, names: Collection[str]) -> None:
+    """A part of a section has seen what it lists, also what is as before; of a whole one the section's own instant tells that."""
+    at = delivery.observed_at
+    for name in names:
+        for part in parts(sorted(delivery.listed.get(name, ()))):
+            listed = (source_record.c.source_id == delivery.source.id) & (source_record.c.section == name) & source_record.c.ref.in_(part)
+            seen = listed & source_record.c.closed_at.is_(None)
+            edit.connection.execute(update(source_record).where(seen, source_record.c.observed_at < at).values(observed_at=at))
+            hosts = select(source_record.c.ci_id).where(seen, source_record.c.owner_record_id.is_(None))
+            edit.connection.execute(update(ci).where(ci.c.id.in_(hosts), ci.c.seen_at < at).values(seen_at=at))
 
 
 def _mark_seen(edit: Edit, delivery: Delivery, names: Collection[str]) -> None:

@@ -15,7 +15,7 @@ from collector.reconcile.record import SourceKey
 from collector.store.address_binding import find_lost_addresses, without_addresses
 from collector.store.content import decode, load_contents
 from collector.store.edit import Edit
-from collector.store.kept_value import by_instant
+from collector.store.kept_value import spread
 from collector.store.schema import kept_value, pin, section, source, source_record
 from collector.store.statement import parts
 
@@ -74,6 +74,7 @@ _QUERY = select(
     ),
     *(source.c[name] for name in ("kind", "name", "instance", "zone", "state")),
     *(section.c[name] for name in ("confirmed_at", "interval_seconds", "complete")),
+    section.c.observed_at.label("told_at"),
     kept_value.c.body.label("kept"),
 ).select_from(
     source_record.join(source, source.c.id == source_record.c.source_id)
@@ -103,12 +104,13 @@ _PINS = select(pin).where(pin.c.ci_id.in_(bindparam("cis", expanding=True)))
 
 
 def last_seen_at(row: Any) -> int:
-    """When a record's source last saw it: a complete section that was confirmed has seen all that it holds again.
+    """When a record's source last saw it: a section that was confirmed has seen again all that it listed, a whole one all that it holds.
 
     Among fresh sources of one rank the one whose word is the newest counts, however often the others repeat theirs; where none is
     fresh, the one that was heard last.
     """
-    is_there = row.complete and not row.is_absent and not row.misses and row.confirmed_at is not None
+    is_listed = row.complete or (row.told_at is not None and row.observed_at >= row.told_at)
+    is_there = is_listed and not row.is_absent and not row.misses and row.confirmed_at is not None
     return max(row.observed_at, row.confirmed_at) if is_there else int(row.observed_at)
 
 
@@ -144,11 +146,4 @@ def _hear(edit: Edit, told: Testimony, row: Any, gone: dict[str, list[Observatio
     heard = gone.setdefault(row.ci_id, []) if row.is_absent else told.observations
     heard.append(observation)
     if row.kept is not None:
-        heard += _kept(edit, observation, decode(row.kept), fresh_ms)
-
-
-def _kept(edit: Edit, newest: Observation, kept: dict[str, tuple[Any, int]], fresh_ms: int) -> Iterable[Observation]:
-    """What the record stated before and its newest word does not name, each as fresh as when it was heard last."""
-    for at, attributes in by_instant(kept).items():
-        is_fresh = newest.is_fresh and edit.now - at <= fresh_ms
-        yield msgspec.structs.replace(newest, observed_at=at, confirmed_at=at, is_fresh=is_fresh, is_complete=True, attributes=attributes)
+        heard += spread(observation, row.kept, fresh_since=edit.now - fresh_ms)

@@ -426,3 +426,16 @@ def test_a_release_waits_for_a_whole_report(estate: Estate) -> None:
     for at in (30, 40):
         estate.send("agent/web01/a1", {"packages": section(digest=str(at))}, at=at)
     assert (len(estate.absent()), estate.cases()) == (48, [])
+
+
+def test_a_part_of_a_section_has_seen_what_it_lists_again(estate: Estate) -> None:
+    both = [
+        msgspec.structs.replace(HOST, ref=f"h{number}", identifiers={"serial": f"S{number}AAA"}, attributes={"name": f"w{number}"})
+        for number in (1, 2)
+    ]
+    estate.send("snmp/d/p1", {"all": section(*both)})
+    for at in (10, 20):
+        estate.send("snmp/d/p1", {"all": section(both[0], complete=False, digest=f"p{at}")}, at=at)
+    seen = (source_record.c.ref, source_record.c.observed_at, ci.c.seen_at)
+    rows = estate.rows(select(*seen).join(ci, ci.c.id == source_record.c.ci_id).order_by(source_record.c.ref))
+    assert rows == [("h1", START + 1_200_000, START + 1_200_000), ("h2", START, START)]

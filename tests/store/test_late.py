@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from collector.store.engine import Database
 from collector.store.reader import Reader
-from collector.store.schema import ci, history
+from collector.store.schema import ci, history, source_record
 from muster.clock import FakeClock
 from tests.store.sender import CATALOGUE, START, Estate, section, unchanged
 from tests.store.test_as_of import emptied
@@ -56,9 +56,22 @@ def test_a_late_report_of_what_was_known_adds_no_line_of_history(estate: Estate)
 def test_a_late_report_reopens_nothing_and_misses_nothing(estate: Estate) -> None:
     record(estate)
     estate.send("agent/web01/a1", {"host": section(HOST), "packages": section(*packages(5))}, at=40)
-    before = (estate.differences(), estate.absent(), estate.dump()["source_record"])
+    names = ("ref", "ci_id", "misses", "missed_since", "is_absent", "closed_at", "first_seen_at", "content_hash")
+    records = select(*(source_record.c[name] for name in names)).order_by(source_record.c.id)
+    before = (estate.differences(), estate.absent(), estate.rows(records))
     estate.send("agent/web01/a1", {"host": kernel("X"), "packages": section()}, at=20, now=50)
-    assert (estate.differences(), estate.absent(), estate.dump()["source_record"]) == before
+    assert (estate.differences(), estate.absent(), estate.rows(records)) == before
+
+
+def test_a_late_report_tells_that_the_newer_word_was_said_anew(estate: Estate) -> None:
+    """As in order: of two sources of one rank the one counts that spoke last."""
+    full = kernel("A")
+    for order in ((0, 20, 40), (0, 40, 20)):
+        source = f"agent/web{order[1]}/a1"
+        for minutes in order:
+            estate.send(source, {"host": kernel("X") if minutes == 20 else full}, at=minutes, now=50, sequence=minutes + 1)
+    changed = estate.rows(select(source_record.c.changed_at).where(source_record.c.owner_record_id.is_(None)))
+    assert changed == [(at(40),), (at(40),)]
 
 
 def test_a_host_did_not_exist_before_it_was_first_seen(estate: Estate) -> None:
