@@ -18,7 +18,7 @@ from collector.store.apply_change import apply_changes
 from collector.store.content import decode
 from collector.store.decision import Choice, accept_differences, ignore_differences, reject_differences, undo_decision
 from collector.store.engine import Database, open_database
-from collector.store.schema import ci, content, difference
+from collector.store.schema import ci, content, difference, source
 from tests.store.sender import MINUTE, START, Estate, item, section
 from tests.store.test_identity import emptied
 
@@ -184,8 +184,8 @@ def test_what_differs_does_not_depend_on_which_source_reports_first(store: Datab
                    zip(("agent", "ssh"), enumerate(each), strict=True)]  # fmt: skip
         if is_shuffled:
             random.shuffle(reports)
-        for source, told, at in reports:
-            estate.send(source, {"host": section(told)}, at=at, now=100, sequence=at)
+        for text, told, at in reports:
+            estate.send(text, {"host": section(told)}, at=at, now=100, sequence=at)
         found.append((kernels(estate), on_record(estate)))
     assert found[0] == found[1]
 
@@ -208,3 +208,36 @@ expects: [{query: "class:server", attribute: os.kernel, to: "B"}]
     told = estate.rows(select(difference.c.state, difference.c.is_unauthorised, difference.c.change_id).where(difference.c.attribute == "os.kernel"))
     assert told == [("accepted", False, "RFC-1") if is_expected else ("open", True, None)]
     assert on_record(estate)[0][1]["os.kernel"] == ("B" if is_expected else "A")
+
+
+TOLD = st.fixed_dictionaries(
+    {},
+    optional={"os.kernel": st.sampled_from(["A", "B", ""]), "contact": st.sampled_from(["x", "y"]), "location": st.sampled_from(["L", "M"])},
+)
+
+
+@FEW
+@given(
+    reports=st.lists(st.tuples(st.sampled_from(["agent/s/1", "ssh/s/1", "snmp/s/1", "snmp/t/1"]), TOLD), min_size=2, max_size=6),
+    is_whole=st.booleans(),
+    later=st.sampled_from([10, 4 * DAY]),
+    random=st.randoms(use_true_random=False),
+)
+def test_what_counts_does_not_depend_on_the_order_of_arrival(
+    store: Database, reports: list[tuple[str, dict[str, Any]]], is_whole: bool, later: float, random: Any
+) -> None:
+    """Also where keys are left out, sections are parts, and everything is stale."""
+    told = [
+        (text, item("h", "server", attributes={"name": "web", **values}, serial="S1AAA"), 10 + number)
+        for number, (text, values) in enumerate(reports)
+    ]
+    found = []
+    for is_shuffled in (False, True):
+        estate = emptied(store)
+        for text, seen, at in random.sample(told, len(told)) if is_shuffled else told:
+            estate.send(text, {"host": section(seen, complete=is_whole)}, at=at, now=90, sequence=at)
+        estate.sweep(90 + later)
+        names = dict(estate.rows(select(source.c.id, source.c.name + source.c.kind)))
+        (stored,) = (decode(row[0]) or {} for row in estate.rows(select(ci.c.provenance)))
+        found.append((estate.effective("web"), {name: (names[source_id], rule) for name, (source_id, rule, _) in stored.items()}))
+    assert found[0] == found[1]
