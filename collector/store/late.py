@@ -22,7 +22,7 @@ from collector.store.edit import NO_VALUE, Edit
 from collector.store.inventory import keep_contents
 from collector.store.kept_value import Restated, keep_values
 from collector.store.schema import history, observation_history, source_record
-from collector.store.section_state import StoredSection
+from collector.store.section_state import StoredSection, note_whole
 from collector.store.source_record import StoredRecord, load_refs, save_observations, update_records
 from collector.store.statement import parts
 from muster.model.ci_class import CiClass
@@ -39,6 +39,13 @@ class _Gap(msgspec.Struct):
     said: Sequence[tuple[int, bytes | None]]
 
 
+class Late(msgspec.Struct):
+    """What late sections did: the CIs of which they say something that no newer word speaks of, and items that only they name."""
+
+    touched: set[str] = msgspec.field(default_factory=set)
+    unknown: list[TakenItem] = msgspec.field(default_factory=list)
+
+
 class _Filled(msgspec.Struct):
     """What a late report says of a CI, and what its source said before and since, in order."""
 
@@ -52,32 +59,37 @@ class _Filled(msgspec.Struct):
         return any(each <= at for each in states), min((each for each in states if each > at), default=None)
 
 
-def take_late(edit: Edit, delivery: Delivery, names: Collection[str], states: Mapping[str, StoredSection]) -> set[str]:
-    """Fill in the items of sections that are older than what is in force. What is not known yet is left to the newer report.
+def take_late(edit: Edit, delivery: Delivery, names: Collection[str], states: Mapping[str, StoredSection]) -> Late:
+    """Fill in the items of sections that are older than what is in force.
 
-    Gives the CIs of which they say something that no newer word speaks of.
+    What is not known yet is left to the newer report where that tells of all there is; a part says nothing of what it does not name.
     """
     wanted = [name for name in names if delivery.report.sections[name].items is not None]
     if not wanted:
-        return set()
+        return Late()
     taken = read_items(edit.connection, edit.context, delivery, wanted)
-    records = {each.ref: each for each in load_refs(edit.connection, delivery.source.id, (each.item.ref for each in taken))}
+    stored = load_refs(edit.connection, delivery.source.id, (each.item.ref for each in taken), with_closed=True)
+    records = {each.ref: each for each in stored if each.closed_at is None}
+    ended_since = {each.ref for each in stored if each.closed_at is not None and each.closed_at > delivery.observed_at}
+    unknown = [each for each in taken if each.item.ref not in records.keys() | ended_since and states[each.section].is_open_to(delivery.observed_at)]
     known = [(records[each.item.ref], each) for each in taken if each.item.ref in records and records[each.item.ref].section == each.section]
     lines = _load_lines(edit, [record.id for record, _ in known])
     at = delivery.observed_at
     gaps = [_find_gap(record, each, lines.get(record.id, []), states[each.section], at) for record, each in known]
+    note_whole(edit.connection, [states[name] for name in wanted if delivery.is_whole(name)], at)
     keep_contents(edit, [gap.taken for gap in gaps])
     load_contents(edit.connection, (key for gap in gaps for _, key in gap.said), edit.contents)
-    written: list[tuple[int, int, bytes | None]] = [(gap.record.id, at, gap.taken.content_hash) for gap in gaps]
     held = {(record_id, line_at) for record_id, each in lines.items() for line_at, _ in each}
     changed = [gap for gap in gaps if gap.before != gap.taken.content_hash]
+    fresh = [gap for gap in gaps if gap.before != gap.taken.content_hash or (gap.record.id, at) not in held]
+    written: list[tuple[int, int, bytes | None]] = [(gap.record.id, at, gap.taken.content_hash) for gap in fresh]
     written += [(gap.record.id, gap.until_at, gap.after) for gap in changed if (gap.record.id, gap.until_at) not in held]
     save_observations(edit.connection, written, edit.now)
     _note_beginnings(edit, gaps, at)
     touched = _begin_earlier(edit, gaps, lines, at) | _keep_unsaid(edit, delivery, gaps, states)
     told = [(gap, [(line_at, edit.contents[key]["attributes"]) for line_at, key in gap.said if key is not None]) for gap in changed]
     _note_values(edit, delivery, [_Filled(gap.record.ci_id, gap.taken.content, said) for gap, said in told if gap.record.ci_id is not None])
-    return touched
+    return Late(touched, unknown)
 
 
 def _keep_unsaid(edit: Edit, delivery: Delivery, gaps: Iterable[_Gap], states: Mapping[str, StoredSection]) -> set[str]:

@@ -37,6 +37,11 @@ class StoredSection(msgspec.Struct):
     held_digest: str | None = None
     is_released: bool = False
     stale_at: int | None = None
+    whole_until_at: int | None = None
+
+    def is_open_to(self, observed_at: int) -> bool:
+        """Whether an earlier report may name what is not known: it is a part, and no whole one since then said that there is nothing else."""
+        return not self.complete and (self.whole_until_at is None or self.whole_until_at < observed_at)
 
     def confirm(self, at: int, settings: Settings) -> None:
         """It is as it was, at this instant."""
@@ -71,6 +76,14 @@ def load_all_states(connection: Connection, source_ids: Sequence[int]) -> list[S
 def save_states(connection: Connection, states: Sequence[StoredSection]) -> None:
     """Write whole rows."""
     insert_or_replace(connection, section, [msgspec.structs.asdict(each) for each in states])
+
+
+def note_whole(connection: Connection, states: Sequence[StoredSection], at: int) -> None:
+    """A late report told of these parts as wholes: nothing that is earlier still may add to what it named."""
+    late = [each for each in states if each.is_open_to(at)]
+    for each in late:
+        each.whole_until_at = at
+    save_states(connection, late)
 
 
 def confirm_states(connection: Connection, states: Sequence[StoredSection]) -> None:

@@ -42,7 +42,7 @@ def take_sections(edit: Edit, delivery: Delivery) -> set[str]:
         elif meaning == "empty":
             delivery.reject(f"$.sections.{name}", "neither items nor a digest; send the items, or the digest of those sent before")
     late = take_late(edit, delivery, [name for name, meaning in meanings.items() if meaning == "late"], states)
-    work = _take_content(edit, delivery, changed, counting)
+    work = _take_content(edit, delivery, changed, counting, late.unknown)
     back = _find_returned(meanings, states, edit.now)
     whole = _judge(edit, delivery, work, meanings, states)
     touched = work.touched | _meet_again(edit, delivery, back)
@@ -51,14 +51,17 @@ def take_sections(edit: Edit, delivery: Delivery) -> set[str]:
         work.touched |= count_missed_relations(edit, delivery, load_section_relations(edit, delivery.source.id, counting))
     if work.made or work.to_identify:
         work.touched |= retry_pending(edit)
-    return late | touched | work.touched
+    return late.touched | touched | work.touched
 
 
-def _take_content(edit: Edit, delivery: Delivery, changed: Collection[str], counting: Collection[str]) -> Inventory:
-    if not changed and not counting:
+def _take_content(edit: Edit, delivery: Delivery, changed: Collection[str], counting: Collection[str], unknown: Sequence[TakenItem]) -> Inventory:
+    """Take the items of sections that changed, and `unknown`: those that an earlier part of a section alone names."""
+    if not changed and not counting and not unknown:
         return Inventory()
     standing = Standing() if delivery.source.is_new or not changed else load_standing(edit, delivery.source.id, changed)
     taken = read_items(edit.connection, edit.context, delivery, changed, standing)
+    named = {each.item.ref for each in taken}
+    taken += [each for each in unknown if each.item.ref not in named]
     work = load_inventory(edit, delivery, [*changed, *counting], taken, standing)
     dependents = [each for each in taken if each.item.owner is not None]
     take_independents(edit, delivery, work, [each for each in taken if each.item.owner is None])
@@ -191,6 +194,8 @@ def _judge_content(edit: Edit, delivery: Delivery, work: Inventory, state: Store
         state.held, state.held_digest = False, None
         state.is_released = state.is_released and not (said_complete and not is_shallow)
         state.digest = word.digest if word.status == "ok" else None
+        if state.complete and not complete:
+            state.whole_until_at = state.confirmed_at
         if complete != state.complete:  # an empty value is a statement of a whole section alone
             of_it = load_sections(edit.connection, delivery.source.id, [state.name]) if state.observed_at < at else work.records.values()
             work.touched |= {each.ci_id for each in of_it if each.section == state.name and each.ci_id is not None}
