@@ -19,6 +19,7 @@ from muster.errors import DocumentError
 
 T = TypeVar("T")
 MAXIMUM_BYTES = 1_048_576
+MAXIMUM_BETTER_CHARACTERS = 65_536  # of a document that is read again for a clearer word on its fault
 MAXIMUM_VALUES = 200_000  # with each alias (`*name`) written out
 SUFFIXES = frozenset({".yaml", ".yml"})
 _UNKNOWN = re.compile(r"unknown field `([^`]+)`")
@@ -26,7 +27,7 @@ _AT = re.compile(r" - at (?:`key` in )?`(\$[^`]*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml's where PyYAML was built with it: ten times quicker
     """SafeLoader in which a timestamp stays text and a doubled key is an error."""
 
 
@@ -71,6 +72,7 @@ def parse_document(text: str, kind: type[T], *, file: str) -> T:
 def parse_yaml(text: str, *, file: str) -> tuple[yaml.Node, Any]:
     """The node tree (with positions) and the plain value of one YAML document. Raises DocumentError."""
     try:
+        _refuse_many(text, file)
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
@@ -84,10 +86,25 @@ def parse_yaml(text: str, *, file: str) -> tuple[yaml.Node, Any]:
     except DocumentError:
         raise
     except yaml.MarkedYAMLError as error:
+        error = _say_better(text, error)
         mark = error.problem_mark
-        raise DocumentError(f"not YAML: {error.problem}", file=file, line=mark.line + 1 if mark else 1) from None
+        line = min(mark.line, text.count("\n")) + 1 if mark else 1
+        raise DocumentError(f"not YAML: {error.problem}", file=file, line=line) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DocumentError(f"not YAML: {error}", file=file, line=1) from None
+
+
+def _say_better(text: str, error: yaml.MarkedYAMLError) -> yaml.MarkedYAMLError:
+    """PyYAML's own scanner says what it found where libyaml says only what it missed; in a short document it is asked too."""
+    if len(text) <= MAXIMUM_BETTER_CHARACTERS:
+        try:
+            for _ in yaml.parse(text, Loader=yaml.SafeLoader):
+                pass
+        except yaml.MarkedYAMLError as better:
+            return better
+        except (yaml.YAMLError, ValueError, RecursionError):
+            pass
+    return error
 
 
 def error_at(node: yaml.Node, path: str, message: str, *, file: str) -> DocumentError:
@@ -142,6 +159,17 @@ def _refuse_doubled_keys(node: yaml.Node, file: str, seen: set[int] | None = Non
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:
             _refuse_doubled_keys(value, file, seen)
+
+
+def _refuse_many(text: str, file: str) -> None:
+    """Stop reading at the value that is one too many, before anything is built of them."""
+    count = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.NodeEvent):
+            count += 1
+            if count > MAXIMUM_VALUES:
+                line = event.start_mark.line + 1 if event.start_mark else 1
+                raise DocumentError(f"more than {MAXIMUM_VALUES} values; split the document", file=file, line=line)
 
 
 def _count_values(node: yaml.Node, file: str, counts: dict[int, int]) -> int:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import string
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import Struct
 
-from muster.document import list_documents, load_document, parse_document
+from muster.document import MAXIMUM_VALUES, list_documents, load_document, parse_document, parse_yaml
 from muster.errors import DocumentError
 
 
@@ -65,3 +70,31 @@ def test_documents_of_a_folder_have_either_ending_and_are_not_hidden(tmp_path: P
         (tmp_path / name).touch()
     assert [path.name for path in list_documents(tmp_path)] == ["a.yaml", "b.yml"]
     assert list_documents(tmp_path / "absent") == []
+
+
+def test_reading_stops_at_the_value_that_is_one_too_many() -> None:
+    """What stands after it is not looked at: that it is no YAML is not found."""
+    with pytest.raises(DocumentError, match=f"more than {MAXIMUM_VALUES} values; split the document") as caught:
+        parse_yaml("- a\n" * (MAXIMUM_VALUES + 5) + "]", file="x.yaml")
+    assert caught.value.line == MAXIMUM_VALUES
+    with pytest.raises(DocumentError, match="not YAML"):
+        parse_yaml("- a\n" * 5 + "]", file="x.yaml")
+
+
+@pytest.mark.parametrize("depth", [100, 400, 900, 999])
+def test_what_is_nested_deeply_is_a_value_or_refused_and_never_a_crash(depth: int) -> None:
+    text = "[" * depth + "]" * depth
+    with suppress(DocumentError):
+        assert str(parse_yaml(text, file="x.yaml")[1]) == text
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters(exclude_categories=["Cs", "Cc"]))
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(string.ascii_letters), inner, max_size=4), max_leaves=12
+)
+
+
+@given(value=VALUES, flow=st.booleans())
+def test_values_come_back_as_they_were_written(value: object, flow: bool) -> None:
+    text = yaml.safe_dump({"value": value}, default_flow_style=flow, allow_unicode=True)
+    assert parse_yaml(text, file="x.yaml")[1] == {"value": value}
