@@ -126,7 +126,9 @@ def _find_gap(record: StoredRecord, taken: TakenItem, lines: list[tuple[int, byt
     later = [(line_at, key) for line_at, key in lines if line_at > at]
     before = earlier[-1] if earlier else None
     confirmed = [each for each in (state.observed_at, state.confirmed_at) if each > at]
-    since = sorted([*later, *((each, before or record.content_hash) for each in confirmed)], key=lambda each: each[0])
+    heard = [(each, [key for line_at, key in lines if line_at <= each]) for each in confirmed]
+    again = [(each, keys[-1] if keys else record.content_hash) for each, keys in heard]  # it was said anew, as it stood by then
+    since = sorted([*later, *again], key=lambda each: each[0])
     return _Gap(record, taken, before, *since[0], [*(line for line in lines if line[0] <= at), *since])
 
 
@@ -201,8 +203,9 @@ def _fill(edit: Edit, believed: _Believed, ci_id: str, name: str, told: tuple[in
     before, after = believed.at(at, edit.now), believed.at(until_at, edit.now)
     if value is not None:  # where its source left the key out since, its word stood
         for gap_at in sorted({line.valid_from for line in believed.lines if at < line.valid_from < until_at}):
-            if believed.at(gap_at, edit.now) is None:
-                edit.note(ci_id, "observed", name, NO_VALUE, _plain(value), valid_from=gap_at)
+            stood = believed.at(gap_at, edit.now)
+            if stood in (None, before) and stood != value:
+                edit.note(ci_id, "observed", name, _plain(stood), _plain(value), valid_from=gap_at)
     if before == value:
         return
     edit.note(ci_id, "observed", name, _plain(before), _plain(value), valid_from=at)

@@ -163,3 +163,11 @@ def test_a_late_report_tells_since_when_it_is_known(estate: Estate) -> None:
     assert reader.ci_as_at(key, at(5), at(60)).effective["os.kernel"] == "A"
     (line,) = [each for each in reader.ci_history(key, attribute="os.kernel").items if each.new_value == "A"]
     assert (line.valid_from, line.valid_to, line.known_from) == (at(0), at(20), at(50))
+
+
+def test_a_value_that_came_back_is_not_taken_for_one_that_stayed(database: Database) -> None:
+    check_late(database, [("A", 1, True), ("A", 2, True), ("A", 1, False)], [0, 1])
+
+
+def test_the_last_word_before_a_gap_is_carried_over_it_whichever_came_first(database: Database) -> None:
+    check_late(database, [("A", 1, False), ("A", 1, True), ("A", 2, True), ("A", 1, False), ("A", 1, True)], [3, 1, 2, 0])
