@@ -197,6 +197,15 @@ class CheckView(Struct, frozen=True):
     source: SourceRef
 
 
+class Deletion(Struct, frozen=True):
+    """That a CI was deleted: when, by whom, why, and the decision that `undo` takes back."""
+
+    at: int
+    by: str
+    reason: str
+    decision_id: str
+
+
 class CiDetail(Struct, frozen=True):
     """A CI's whole page but for history and contents."""
 
@@ -213,6 +222,7 @@ class CiDetail(Struct, frozen=True):
     checks: list[CheckView]
     services: list[str]
     redirected_from: list[str] = []
+    deleted: Deletion | None = None  # it is there for its history alone
 
 
 class DifferenceView(Struct, frozen=True):

@@ -20,6 +20,7 @@ from collector.store.read_relation import load_relations
 from collector.store.read_service import services_by_ci
 from collector.store.reading import Reading, load_source_refs
 from collector.store.schema import check_state, ci, identity_claim, kept_value, section, source, source_record
+from collector.store.tombstone import find_deletion
 from collector.store.witness import last_seen_at
 from muster.ports import CheckView, CiDetail, IdentifierView, LinkView, SourceRef
 
@@ -46,6 +47,7 @@ def load_detail(reading: Reading, key: str) -> CiDetail:
         checks=_checks(reading, row.id),
         services=services_by_ci(reading).get(row.id, []),
         redirected_from=_redirected_from(reading, row.id),
+        deleted=find_deletion(reading.connection, row.id) if row.redirect_to == row.id else None,
     )
 
 

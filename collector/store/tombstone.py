@@ -22,6 +22,7 @@ from collector.store.past import keep_ends_where
 from collector.store.recorded_side import load_family, recorded_of
 from collector.store.schema import (
     ci,
+    decision,
     identity_claim,
     link_past,
     portable_key,
@@ -35,6 +36,7 @@ from collector.store.settle import settle
 from collector.store.statement import parts, update_rows
 from collector.store.verdict import DecisionSubject, Made, save_decision
 from muster.errors import ConflictError
+from muster.ports import Deletion
 
 WHY = "deleted"  # of claims that are set aside
 
@@ -143,6 +145,15 @@ def _reopen_records(edit: Edit, record_ids: Iterable[int], buried: Collection[st
         ended = identity_claim.c.last_seen_at.is_not(None)
         edit.connection.execute(update(identity_claim).where(is_aside, ended).values(state="historic", why=None))
         edit.connection.execute(update(identity_claim).where(is_aside, ~ended).values(state="active", why=None))
+
+
+def find_deletion(connection: Connection, ci_id: str) -> Deletion | None:
+    """Who deleted a CI, when and why; None: nobody did."""
+    query = select(tombstone.c.deleted_at, decision.c.made_by, decision.c.reason, decision.c.id).join(
+        decision, decision.c.id == tombstone.c.decision_id
+    )
+    row = connection.execute(query.where(tombstone.c.ci_id == ci_id)).one_or_none()
+    return None if row is None else Deletion(*row)
 
 
 def find_tombstones(connection: Connection, ci_ids: Collection[str]) -> dict[str, list[str]]:

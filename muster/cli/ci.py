@@ -220,9 +220,18 @@ def _head(found: dict[str, Any]) -> list[tuple[str, object]]:
     return [
         *rows,
         ("id", found["summary"]["id"]),
+        *_deletion(found["deleted"]),
         ("tags", [f"{name}={value}" for name, value in found["tags"].items()]),
         ("services", found["services"]),
     ]
+
+
+def _deletion(deleted: dict[str, Any] | None) -> list[tuple[str, object]]:
+    if deleted is None:
+        return []
+    why = f": {deleted['reason']}" if deleted["reason"] else ""
+    back = f"take it back with: muster difference undo {deleted['decision_id']}"
+    return [("deleted", f"{render_instant(deleted['at'])} by {deleted['by']}{why}; what follows is how it was"), ("", back)]
 
 
 def _facts(found: dict[str, Any]) -> list[tuple[str, object]]:

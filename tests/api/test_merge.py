@@ -83,8 +83,11 @@ def test_only_an_administrator_deletes_and_the_tombstone_answers(engine: Served)
     deleted = engine.ask("DELETE", f"/v1/cis/{number}?reason=sold", token="administrator")
     assert (deleted.status, deleted.value["kind"], deleted.value["reason"]) == (200, "delete", "sold")
     assert engine.get("/v1/cis?query=name:gone-1")["items"] == []
+    told = engine.get(f"/v1/cis/{number}")["deleted"]
+    assert (told["by"], told["reason"], told["decision_id"]) == ("token:muster up", "sold", deleted.value["id"])
     (stone,) = engine.get(f"/v1/cis/{number}/merges")["tombstones"]
     assert (stone["number"], stone["name"], stone["decision_id"]) == (number, "gone-1", deleted.value["id"])
     undone = engine.ask("POST", f"/v1/decisions/{deleted.value['id']}/undo", {}, token=MANAGER)
     assert undone.status == 200
     assert find_ci(engine, "gone-1")["number"] == number
+    assert engine.get(f"/v1/cis/{number}")["deleted"] is None

@@ -35,6 +35,9 @@ def test_a_deleted_ci_is_gone_and_comes_back_by_undo(office: Office) -> None:
     (number,) = numbers(office, "cli-gone")
     made = office.read("ci", "delete", number, "--reason", "sold it")
     assert office.read("ci", "list", "name:cli-gone") == []
+    shown = office.run("ci", "show", number).out
+    assert "sold it" in shown
+    assert f"muster difference undo {made['id']}" in shown
     assert office.run("difference", "undo", made["id"]).code == 0
     assert len(office.read("ci", "list", "name:cli-gone")) == 1
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from collector.store.decision import undo_decision
+from collector.store.tombstone import delete_ci
 from tests.support.chromium import Watched
 from tests.support.page_server import PageServer
 
@@ -57,3 +59,21 @@ def test_a_viewer_compares_and_decides_nothing(pages: PageServer, visit: Callabl
     watched.open(f"/merge?ci={left}&ci={right}")
     assert watched.page.locator(".compare").count() == 1
     assert watched.page.locator("form[action='/merge'] button.primary").count() == 0
+
+
+def test_the_page_of_a_deleted_ci_says_who_deleted_it_and_why(pages: PageServer, visit: Callable[..., Watched]) -> None:
+    number, _ = two(pages)
+    filled, now = pages.filled, pages.filled.clock.now_ms()
+    with filled.database.begin() as connection:
+        made = delete_ci(connection, filled.context, str(number), actor="person:ada", now=now, reason="sold <b>it</b>")
+    try:
+        watched = visit(who="vic", has_script=False)
+        watched.open(f"/cis/{number}")
+        assert "by person:ada" in watched.page.inner_text("p.message")
+        assert "sold <b>it</b>" in watched.page.inner_text("p.message")
+        assert (watched.violations(), watched.naming_faults(), watched.low_contrast()) == ([], [], [])
+    finally:
+        with filled.database.begin() as connection:
+            undo_decision(connection, filled.context, made, actor="person:ada", now=now)
+    watched.open(f"/cis/{number}")
+    assert watched.page.locator("p.message").count() == 0

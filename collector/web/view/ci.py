@@ -120,6 +120,7 @@ class CiHead(Struct, frozen=True):
     review_query: str
     contents: list[ContentCount]
     redirected_from: list[str]
+    deleted: tuple[Moment, str, str] | None  # when, by whom, why
 
 
 def to_head(detail: CiDetail, catalogue: ClassCatalogue, viewpoint: Viewpoint) -> CiHead:
@@ -153,6 +154,7 @@ def to_head(detail: CiDetail, catalogue: ClassCatalogue, viewpoint: Viewpoint) -
         review_query=review_query(summary.number, summary.id),
         contents=sorted(contents, key=lambda each: (-each.count, each.label)),
         redirected_from=detail.redirected_from,
+        deleted=None if detail.deleted is None else (to_moment(detail.deleted.at, viewpoint), detail.deleted.by, detail.deleted.reason),
     )
 
 
