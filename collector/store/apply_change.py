@@ -23,17 +23,18 @@ RECONSIDERED = 10_000  # open differences of the windows of what is applied at o
 
 
 class PlannedChange(Struct, frozen=True):
-    """What applying would do to one change; `difference` is a unified diff of the documents."""
+    """What applying would do to one change; `difference` is a unified diff of the documents. `is_held`: the folder alone may apply it."""
 
     change_id: str
     action: Literal["added", "changed", "removed", "unchanged"]
     difference: str
+    is_held: bool = False
 
 
 def plan_changes(
     connection: Connection, context: Context, documents: Mapping[str, str], *, owner: str, removes_absent: bool = False
 ) -> list[PlannedChange]:
-    """What `apply_changes` would do. `documents`: file → YAML text. Raises DocumentError, ConflictError."""
+    """What `apply_changes` would do, also with what the folder holds. `documents`: file → YAML text. Raises DocumentError."""
     return [planned for planned, _, _ in _plan(connection, context, documents, owner, removes_absent=removes_absent)]
 
 
@@ -46,6 +47,10 @@ def apply_changes(
     (`held-by-directory`).
     """
     planned = list(_plan(connection, context, documents, actor, removes_absent=removes_absent))
+    for each, _, _ in planned:
+        if each.is_held:
+            message = f"change {each.change_id!r} is held by a file of changes_directory; change the file"
+            raise ConflictError(message, code="held-by-directory")
     touched: list[str] = []
     for each, checked, text in planned:
         if each.action == "unchanged":
@@ -73,11 +78,10 @@ def _plan(
         known |= {row.id: row for row in connection.execute(query)}
     for file, each in sorted(checked.items(), key=lambda pair: pair[1].id):
         held = known.get(each.id)
-        if held is not None and held.applied_by == DIRECTORY and owner != DIRECTORY:
-            raise ConflictError(f"change {each.id!r} is held by a file of changes_directory; change the file", code="held-by-directory")
+        is_held = held is not None and held.applied_by == DIRECTORY and owner != DIRECTORY
         text, old = documents[file], held.document if held is not None else None
         action: Any = "added" if old is None else "unchanged" if old == text else "changed"
-        yield PlannedChange(each.id, action, _difference(each.id, old or "", text)), each, text
+        yield PlannedChange(each.id, action, _difference(each.id, old or "", text), is_held), each, text
     for name, row in sorted(known.items()):
         if name not in names and (row.applied_by == DIRECTORY) == (owner == DIRECTORY):
             yield PlannedChange(name, "removed", _difference(name, row.document, "")), None, ""

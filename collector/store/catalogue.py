@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection
 
 from collector.service_record import StoredDefinition
@@ -25,8 +26,10 @@ DIRECTORY = "directory"
 def plan_documents(
     connection: Connection, documents: Mapping[str, str], classes: ClassCatalogue, *, owner: str, removes_absent: bool
 ) -> list[PlannedService]:
-    """What `apply_documents` would do. `documents`: file → YAML text. Raises DocumentError, ConflictError."""
-    return plan_services(connection, _to_be(connection, documents, classes, owner, removes_absent=removes_absent), removes_absent=True)
+    """What `apply_documents` would do, also with what the folder holds. `documents`: file → YAML text. Raises DocumentError."""
+    planned = plan_services(connection, _to_be(connection, documents, classes, owner, removes_absent=removes_absent), removes_absent=True)
+    held = _find_held(connection, documents, owner)
+    return [msgspec.structs.replace(each, is_held=each.service_id in held) for each in planned]
 
 
 def apply_documents(
@@ -38,6 +41,8 @@ def apply_documents(
     ConflictError (`held-by-directory`) where the API would change what a file holds.
     """
     whole = _to_be(connection, documents, classes, owner, removes_absent=removes_absent)
+    for name in sorted(_find_held(connection, documents, owner)):
+        raise ConflictError(f"service {name!r} is held by a file of services_directory; change the file", code="held-by-directory")
     applied = apply_services(connection, whole, now=now, applied_by=owner, removes_absent=True)
     for each in applied:
         if each.action != "unchanged":
@@ -55,10 +60,6 @@ def _to_be(connection: Connection, documents: Mapping[str, str], classes: ClassC
     for file, text in documents.items():
         _check_queries(file, text, classes)
     files = {str(name): file for file, name in _ids_of(documents).items()}
-    for name in checked:
-        held = current.get(name)
-        if held is not None and held.applied_by == DIRECTORY and owner != DIRECTORY:
-            raise ConflictError(f"service {name!r} is held by a file of services_directory; change the file", code="held-by-directory")
     return {**{name: each.document for name, each in staying.items()}, **{name: documents[files[name]] for name in checked}}
 
 
@@ -70,6 +71,13 @@ def _check_queries(file: str, text: str, classes: ClassCatalogue) -> None:
             compile_text(query, classes, now=0)
         except InputError as error:
             raise error_at(node, path, error.message, file=file) from None
+
+
+def _find_held(connection: Connection, documents: Mapping[str, str], owner: str) -> set[str]:
+    """The services of these documents that the folder holds and somebody else names."""
+    if owner == DIRECTORY:
+        return set()
+    return {each.service_id for each in load_definitions(connection) if each.applied_by == DIRECTORY} & set(_ids_of(documents).values())
 
 
 def _is_of(definition: StoredDefinition, owner: str) -> bool:

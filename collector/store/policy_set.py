@@ -6,7 +6,7 @@ What a folder of files holds belongs to the folder (`directory`); everything els
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any, Literal
 
@@ -34,11 +34,12 @@ class PolicyFile(Struct, frozen=True, array_like=True):
 
 
 class PlannedFile(Struct, frozen=True):
-    """What applying would do to one file; `difference` is a unified diff."""
+    """What applying would do to one file; `difference` is a unified diff. `is_held`: the folder alone may, and applying it is refused."""
 
     file: str
     action: Literal["added", "changed", "removed", "unchanged"]
     difference: str
+    is_held: bool = False
 
 
 _files = msgspec.msgpack.Decoder(list[PolicyFile])
@@ -72,9 +73,11 @@ def load_version(connection: Connection) -> tuple[int, int | None]:
 def plan_policies(
     connection: Connection, documents: Mapping[str, str], classes: ClassCatalogue, *, owner: str, removes_absent: bool
 ) -> list[PlannedFile]:
-    """What `apply_policies` would do. `documents`: file → YAML text. Raises DocumentError, ConflictError."""
+    """What `apply_policies` would do, also with files that the folder holds. `documents`: file → YAML text. Raises DocumentError."""
     current = {each.file: each for each in load_files(connection)}
-    return list(_plan(current, _to_be(current, documents, classes, owner, removes_absent=removes_absent)))
+    held = _find_held(current, documents, owner)
+    planned = _plan(current, _to_be(current, documents, classes, owner, removes_absent=removes_absent))
+    return [msgspec.structs.replace(each, is_held=each.file in held) for each in planned]
 
 
 def apply_policies(
@@ -86,6 +89,8 @@ def apply_policies(
     (`held-by-directory`) where the API would change what the folder holds: then what was in force stays so.
     """
     current = {each.file: each for each in load_files(connection)}
+    for name in _find_held(current, documents, owner):
+        raise ConflictError(f"{name} is held by a file of policies_directory; change that file", code="held-by-directory")
     whole = _to_be(current, documents, classes, owner, removes_absent=removes_absent)
     planned = list(_plan(current, whole))
     changed = [each for each in planned if each.action != "unchanged"]
@@ -112,12 +117,14 @@ def _to_be(
     """Every file that will be in force, by its name without folders; checked together."""
     given = {PurePath(file).name: (file, text) for file, text in documents.items()}
     staying = {name: each for name, each in current.items() if name not in given and not (removes_absent and _is_of(each, owner))}
-    for name in given:
-        held = current.get(name)
-        if held is not None and held.applied_by == DIRECTORY and owner != DIRECTORY:
-            raise ConflictError(f"{name} is held by a file of policies_directory; change that file", code="held-by-directory")
     check_policies({**{name: each.text for name, each in staying.items()}, **dict(given.values())}, classes)
     return {**staying, **{name: PolicyFile(name, text, owner) for name, (_, text) in given.items()}}
+
+
+def _find_held(current: Mapping[str, PolicyFile], files: Iterable[str], owner: str) -> list[str]:
+    """The files that the folder holds and somebody else names."""
+    names = [PurePath(file).name for file in files]
+    return [each for each in names if owner != DIRECTORY and each in current and current[each].applied_by == DIRECTORY]
 
 
 def _is_of(file: PolicyFile, owner: str) -> bool:

@@ -23,11 +23,12 @@ _GONE = ("retired", "disposed")
 
 
 class PlannedService(Struct, frozen=True):
-    """What applying would do to one service; `difference` is a unified diff of the documents."""
+    """What applying would do to one service; `difference` is a unified diff of the documents. `is_held`: the folder alone may apply it."""
 
     service_id: str
     action: Literal["added", "changed", "removed", "unchanged"]
     difference: str
+    is_held: bool = False
 
 
 _record_decoder = msgspec.msgpack.Decoder(ServiceRecord)

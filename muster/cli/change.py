@@ -11,7 +11,7 @@ import typer
 from muster.cli.client import open_client, part
 from muster.cli.listing import DEFAULT_LIMIT, LimitOption, show_pages
 from muster.cli.output import Output, OutputOption, UrlOption, clean, column, instant, show_list, show_one, tell, write
-from muster.cli.service import read_files
+from muster.cli.service import read_files, say_held
 
 COMMANDS = typer.Typer(help="Approved changes: what is expected to be observed, and what was.", no_args_is_help=True)
 COLUMNS = (
@@ -24,7 +24,7 @@ COLUMNS = (
     column("accepted"),
     column("open"),
 )
-PLAN_COLUMNS = (column("change", "change_id"), column("action"))
+PLAN_COLUMNS = (column("change", "change_id"), column("action"), column("held", "is_held", read=say_held))
 FilesArgument = Annotated[list[Path], typer.Argument(help="YAML files of changes, or folders that hold them.")]
 ChangeArgument = Annotated[str, typer.Argument(help="The change's id.")]
 StateOption = Annotated[

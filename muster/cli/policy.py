@@ -10,7 +10,7 @@ import typer
 
 from muster.cli.client import open_client, part
 from muster.cli.output import Output, OutputOption, UrlOption, clean, column, instant, show_list, tell, write
-from muster.cli.service import read_files
+from muster.cli.service import read_files, say_held
 from muster.clock import SystemClock
 from muster.instant import render_instant
 from muster.model.query import parse_duration
@@ -24,7 +24,7 @@ COLUMNS = (
     column("decided in 30 d", "decided"),
     column("file", read=lambda file: file or "built in"),
 )
-PLAN_COLUMNS = (column("file"), column("action"))
+PLAN_COLUMNS = (column("file"), column("action"), column("held", "is_held", read=say_held))
 TEST_COLUMNS = (
     column("policy", "rule", read=lambda rule: rule or "none: a person"),
     column("action"),

@@ -29,7 +29,14 @@ COLUMNS = (
     column("incidents", "open_incidents"),
     column("owner"),
 )
-PLAN_COLUMNS = (column("service", "service_id"), column("action"))
+
+
+def say_held(is_held: object) -> str:
+    """What a plan says of a document that only its file in the collector's folder may change."""
+    return "by the collector's folder; change it there" if is_held else ""
+
+
+PLAN_COLUMNS = (column("service", "service_id"), column("action"), column("held", "is_held", read=say_held))
 FilesArgument = Annotated[list[Path], typer.Argument(help="YAML files of services, or folders that hold them.")]
 ServiceArgument = Annotated[str, typer.Argument(help="The service's id.")]
 PruneOption = Annotated[bool, typer.Option("--prune", help="These are all: services that were applied before and are not named are retired.")]

@@ -61,6 +61,10 @@ def test_removing_what_is_absent_takes_only_what_the_api_applied(tmp_path: Path)
         assert [each["id"] for each in served.get("/v1/services")["items"]] == ["held", "one"]
         answered = served.ask("POST", "/v1/services/apply", documents(shop(name="held")))
         assert (answered.status, answered.code) == (409, "held-by-directory")
+        (told,) = [
+            each for each in served.ask("POST", "/v1/services/plan", documents(shop(name="held"))).value["items"] if each["service_id"] == "held"
+        ]
+        assert (told["action"], told["is_held"]) == ("unchanged", True)
 
 
 def test_availability_over_a_window_is_exactly_what_the_exported_case_computes(tmp_path: Path) -> None:

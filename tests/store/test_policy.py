@@ -102,11 +102,26 @@ def test_a_faulty_file_says_where_and_leaves_what_was_in_force(estate: Estate, t
         assert [each.id for each in load_policies(connection, estate.context).policies] == ["kernels"]
 
 
+def test_a_change_that_a_folder_holds_is_planned_by_anyone_and_applied_by_its_file(estate: Estate) -> None:
+    with estate.database.begin() as connection:
+        apply_changes(connection, estate.context, {"rfc.yaml": CHANGE}, actor=DIRECTORY, now=START)
+    draft = {"rfc.yaml": CHANGE + "\n"}
+    with estate.database.connect() as connection:
+        (told,) = plan_changes(connection, estate.context, draft, owner="person:ada")
+    assert (told.action, told.is_held) == ("changed", True)
+    with pytest.raises(ConflictError) as refused, estate.database.begin() as connection:
+        apply_changes(connection, estate.context, draft, actor="person:ada", now=START)
+    assert refused.value.code == "held-by-directory"
+
+
 def test_what_a_folder_holds_is_not_changed_through_the_api(estate: Estate) -> None:
     put(estate, KERNEL, owner=DIRECTORY)
     with pytest.raises(ConflictError) as refused:
         put(estate, KERNEL.replace("server", "host"), at=3)
     assert refused.value.code == "held-by-directory"
+    with estate.database.connect() as connection:
+        told = plan_policies(connection, {"10.yaml": KERNEL.replace("server", "host")}, CATALOGUE, owner="person:ada", removes_absent=False)
+    assert [(each.action, each.is_held) for each in told] == [("changed", True)]
     put(estate, EYES, name="20.yaml", at=4)
     with estate.database.connect() as connection:
         planned = plan_policies(connection, {}, CATALOGUE, owner="person:ada", removes_absent=True)
