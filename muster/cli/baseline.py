@@ -12,7 +12,7 @@ import typer
 from muster.cli.client import Client, open_client, part
 from muster.cli.listing import DEFAULT_LIMIT, LimitOption, progress, show_pages
 from muster.cli.moment import FromOption, ToOption, day, to_moments
-from muster.cli.output import EXIT_REFUSED, Output, OutputOption, UrlOption, column, instant, render_csv, show_one, tell, to_text, write
+from muster.cli.output import EXIT_REFUSED, Output, OutputOption, UrlOption, column, counted, instant, render_csv, show_one, tell, to_text, write
 from muster.errors import ConfigurationError
 
 COMMANDS = typer.Typer(help="Baselines: what a scope was at an instant, kept and provable.", no_args_is_help=True)
@@ -56,7 +56,7 @@ def take(
     if at is not None:
         body["at"] = day(at)
     made: dict[str, Any] = open_client(url, timeout_seconds=LONG_SECONDS).send("POST", "/v1/baselines", body)
-    tell(f"baseline {made['name']} holds {made['ci_count']} CIs; digest {made['digest']}", made, output)
+    tell(f"baseline {made['name']} holds {counted(made['ci_count'], 'CI')}; digest {made['digest']}", made, output)
 
 
 @COMMANDS.command("list")

@@ -12,7 +12,7 @@ import typer
 from muster.cli.client import Client, open_client, part
 from muster.cli.listing import DEFAULT_LIMIT, LimitOption, show_pages
 from muster.cli.moment import AtOption, KnownOption, day
-from muster.cli.output import Output, OutputOption, UrlOption, column, instant, localised, show_list, show_one, tell
+from muster.cli.output import Output, OutputOption, UrlOption, column, counted, instant, localised, show_list, show_one, tell
 from muster.clock import SystemClock
 from muster.errors import ConfigurationError, NotFoundError
 from muster.instant import render_instant
@@ -236,7 +236,7 @@ def choose(client: Client, ids: list[str] | None, group: str | None, query: str 
     if not found:
         raise NotFoundError("no open difference is found so; see `muster difference list`")
     if not yes:
-        confirm(f"{len(found)} differences of {len({each['ci']['id'] for each in found})} CIs?")
+        confirm(f"{counted(len(found), 'difference')} of {counted(len({each['ci']['id'] for each in found}), 'CI')}?")
     return {"differences": {each["id"]: each["observed_token"] for each in found}}
 
 

@@ -58,6 +58,19 @@ class Column:
         return to_text(self.read(item))
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 finding`, `2 findings`, `3 classes`: a number with its noun, in English.
+
+    >>> counted(1, "class"), counted(0, "class"), counted(2, "policy")
+    ('1 class', '0 classes', '2 policies')
+    """
+    if number == 1:
+        return f"1 {noun}"
+    if noun.endswith("y"):
+        return f"{number} {noun[:-1]}ies"
+    return f"{number} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
 def column(name: str, *keys: str, read: Callable[[Any], object] | None = None) -> Column:
     """A column of a nested value; `keys` default to the name. `read`: what to show of that value."""
     path = keys or (name,)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from muster.cli.client import open_client, part
-from muster.cli.output import Output, OutputOption, UrlOption, clean, column, instant, show_list, tell, write
+from muster.cli.output import Output, OutputOption, UrlOption, clean, column, counted, instant, show_list, tell, write
 from muster.cli.service import read_files, say_held
 from muster.clock import SystemClock
 from muster.instant import render_instant
@@ -71,7 +71,7 @@ def try_policies(files: OptionalFilesArgument = None, since: SinceOption = None,
     show_list(found["items"], TEST_COLUMNS, output)
     if output is Output.TABLE:
         cut = ", of which the newest were looked at" if found["is_cut"] else ""
-        write(f"{found['total']} differences since {instant(found['since'])}{cut}")
+        write(f"{counted(found['total'], 'difference')} since {instant(found['since'])}{cut}")
 
 
 @COMMANDS.command()

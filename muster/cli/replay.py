@@ -9,7 +9,7 @@ from typing import Any
 
 from muster.cli.client import open_client, part
 from muster.cli.listing import progress
-from muster.cli.output import Output, write
+from muster.cli.output import Output, counted, write
 from muster.cli.state_table import show_parts
 from muster.errors import ConfigurationError, DocumentError, UnavailableError
 
@@ -45,12 +45,12 @@ def replay(days: float, rules: Mapping[str, Any], output: Output, *, database: s
         show_parts(found, {}, output)
         return
     comparison = found["comparison"]
-    write(f"{found['reports']} reports replayed, {found['refused']} refused; {found['standing']} sources as they stand")
+    write(f"{counted(found['reports'], 'report')} replayed, {found['refused']} refused; {counted(found['standing'], 'source')} as they stand")
     counts = comparison["counts"]
     words = {"merges": "merges", "splits": "splits", "changes": "changed values", "opened": "new differences", "gone": "differences less"}
     write(", ".join(f"{counts.get(name, 0)} {word}" for name, word in words.items()))
     for name, number in comparison["decided"].items():
-        write(f"policy {name}: {number} decisions")
+        write(f"policy {name}: {counted(number, 'decision')}")
     if any(comparison[name] for name in REPLAY_TABLES):
         show_parts(comparison, REPLAY_TABLES, output)
 

@@ -12,7 +12,7 @@ import typer
 from muster.cli.client import open_client, part
 from muster.cli.health import say_ratio
 from muster.cli.listing import DEFAULT_LIMIT, LimitOption, show_pages
-from muster.cli.output import Column, Output, OutputOption, UrlOption, column, instant, show_list, show_one, tell
+from muster.cli.output import Column, Output, OutputOption, UrlOption, column, counted, instant, show_list, show_one, tell
 from muster.errors import InputError, quote
 
 COMMANDS = typer.Typer(help="Verifications: is what is recorded what is there? Planned, sampled, signed off.", no_args_is_help=True)
@@ -235,7 +235,7 @@ def _interval(result: Mapping[str, Any] | None) -> object:
 
 def _say_result(run: Mapping[str, Any]) -> str:
     result = run["result"]
-    return f"{result['equal']} of {result['examined']} agree ({say_ratio(result['ratio'])}), {run['open_findings']} findings"
+    return f"{result['equal']} of {result['examined']} agree ({say_ratio(result['ratio'])}), {counted(run['open_findings'], 'finding')}"
 
 
 def _rows(found: dict[str, Any]) -> list[tuple[str, object]]:

@@ -8,7 +8,7 @@ import typer
 
 from muster.cli.client import open_client, part
 from muster.cli.listing import DEFAULT_LIMIT, LimitOption
-from muster.cli.output import Output, OutputOption, UrlOption, column, instant, show_list, tell
+from muster.cli.output import Output, OutputOption, UrlOption, column, counted, instant, show_list, tell
 
 COMMANDS = typer.Typer(help="Decisions that wait for a second person.", no_args_is_help=True)
 COLUMNS = (
@@ -43,4 +43,4 @@ def confirm(waiting: IdArgument, output: OutputOption = Output.TABLE, url: UrlOp
 def withdraw(waiting: IdArgument, output: OutputOption = Output.TABLE, url: UrlOption = None) -> None:
     """It is not decided after all."""
     made = open_client(url).send("POST", f"/v1/waiting-decisions/{part(waiting)}/withdraw", None)
-    tell(f"withdrawn; {len(made['difference_ids'])} differences wait for a decision again", made, output)
+    tell(f"withdrawn; to be decided again: {counted(len(made['difference_ids']), 'difference')}", made, output)

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muster.cli.figure import say_duration, say_mean, say_percent
-from muster.cli.output import Output, clean, column, instant, render_columns, render_csv, render_value, show_list, to_text
+from muster.cli.output import Output, clean, column, counted, instant, render_columns, render_csv, render_value, show_list, to_text
 from muster.errors import MusterError
 from tests.cli.command import call_muster
 from tests.conftest import ROOT
@@ -115,3 +115,18 @@ def test_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     done = call_muster("up", "--listen", "127.0.0.1:0", "--state-directory", str(tmp_path / "file" / "var"), folder=tmp_path)
     assert (done.code, done.err.count("\n")) == (1, 1)
     assert "Not a directory; check path" in done.err
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "said"),
+    [
+        (0, "finding", "0 findings"),
+        (1, "finding", "1 finding"),
+        (2, "CI", "2 CIs"),
+        (2, "class", "2 classes"),
+        (1, "policy", "1 policy"),
+        (3, "policy", "3 policies"),
+    ],
+)
+def test_a_number_has_its_noun_in_the_singular_or_the_plural(number: int, noun: str, said: str) -> None:
+    assert counted(number, noun) == said

@@ -39,7 +39,7 @@ def test_an_automatic_run_from_plan_to_signature(office: Office) -> None:
     )
     number = str(planned["number"])
     done = office.run("verification", "run", number)
-    assert (done.code, "1 of 2 agree (50.00 %), 1 findings" in done.out) == (0, True), done.err
+    assert (done.code, "1 of 2 agree (50.00 %), 1 finding\n" in done.out) == (0, True), done.err
     assert office.run("verification", "sign-off", number).code == 6
     signed = office.run("verification", "sign-off", number, "--note", "seen", **second_person(office))
     assert (signed.code, "is signed off by token:second" in signed.out) == (0, True), signed.err
