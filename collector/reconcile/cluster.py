@@ -13,7 +13,7 @@ from itertools import groupby
 from collector.reconcile.ladder import Edge
 from collector.reconcile.node import Node, shared_names
 from collector.reconcile.record import RecordView, Veto
-from collector.reconcile.veto import VetoRules, agreements, contradictions, is_outweighed
+from collector.reconcile.veto import HARDWARE_KINDS, VetoRules, agreements, contradictions, differing, is_follower, is_outweighed
 
 Pair = tuple[int, int]
 
@@ -27,6 +27,7 @@ class Clustering:
     parent: list[int] = field(init=False)
     members: dict[int, list[int]] = field(init=False)
     ambiguous: dict[int, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
+    _witnesses: tuple[Node, ...] = field(init=False)  # those that exchanged a part
     _absolute: dict[Pair, tuple[Veto, ...]] = field(default_factory=dict)
     _contradictions: dict[Pair, tuple[Veto, ...]] = field(default_factory=dict)
     _agreements: dict[Pair, frozenset[str]] = field(default_factory=dict)
@@ -34,6 +35,7 @@ class Clustering:
     def __post_init__(self) -> None:
         self.parent = list(range(len(self.nodes)))
         self.members = {index: [index] for index in range(len(self.nodes))}
+        self._witnesses = tuple(node for node in self.nodes if any(claim.kind in HARDWARE_KINDS and claim.last_seen_at for claim in node.claims))
 
     def root(self, index: int) -> int:
         while self.parent[index] != index:
@@ -52,10 +54,31 @@ class Clustering:
         self.members[one] += self.members.pop(other)
 
     def absolute(self, left: int, right: int) -> tuple[Veto, ...]:
-        return self._cached(self._absolute, left, right, self.rules.absolute)
+        return self._cached(self._absolute, left, right, self._find_absolute)
+
+    def _find_absolute(self, left: Node, right: Node) -> tuple[Veto, ...]:
+        found = self.rules.absolute(left, right)
+        if any(veto.code == "same_native_key" for veto in found) and self._is_succession(left, right):
+            return tuple(veto for veto in found if veto.code != "same_native_key")
+        return found
+
+    def _find_contradictions(self, left: Node, right: Node) -> tuple[Veto, ...]:
+        found = contradictions(left, right)
+        return () if found and self._is_succession(left, right) else found
+
+    def outdated_of(self, left: int, right: int) -> list[RecordView]:
+        """Of two nodes the record whose word the other has outlived."""
+        one, other = self.nodes[left], self.nodes[right]
+        if not self._witnesses or one.record is None or other.record is None or self._find_contradictions(one, other) or not differing(one, other):
+            return []
+        return [min(one.record, other.record, key=lambda record: record.heard_at)]
+
+    def _is_succession(self, left: Node, right: Node) -> bool:
+        """Whether one tells what the other was before a part was exchanged, by what a third saw."""
+        return bool(self._witnesses) and (is_follower(left, right, self._witnesses) or is_follower(right, left, self._witnesses))
 
     def contradicted(self, left: int, right: int) -> tuple[Veto, ...]:
-        return self._cached(self._contradictions, left, right, contradictions)
+        return self._cached(self._contradictions, left, right, self._find_contradictions)
 
     def _agreed(self, left: int, right: int) -> frozenset[str]:
         pair = (min(left, right), max(left, right))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import msgspec
 
@@ -72,7 +73,18 @@ def partition(neighbourhood: Neighbourhood, catalogue: ClassCatalogue, settings:
         quarantined=decided.learned,
         released=tuple(sorted(set(neighbourhood.doubtful) - set(barred))),
         emptied=_into_parts(emptied, parts, neighbourhood),
+        outdated=_outdated(decided.clustering, clusters),
     )
+
+
+def _outdated(clustering: Clustering, clusters: Iterable[Sequence[int]]) -> tuple[int, ...]:
+    """Open records that stay with their CI only because they were not heard since it exchanged what they tell."""
+    found: set[int] = set()
+    for indexes in clusters:
+        for one, other in combinations(indexes, 2):
+            for record in clustering.outdated_of(one, other):
+                found.update([record.id] if not record.is_closed else [])
+    return tuple(sorted(found))
 
 
 def _is_decided_on(ci: KnownCi | None) -> bool:

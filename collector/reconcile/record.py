@@ -78,6 +78,11 @@ class RecordView(Struct, frozen=True, kw_only=True):
     linked_by: Literal["engine", "person"] = "engine"
 
     @property
+    def heard_at(self) -> int:
+        """When its source said so for the last time; of a closed one that was before it was closed."""
+        return self.observed_at if self.is_closed else self.confirmed_at
+
+    @property
     def order_key(self) -> tuple[str, str, str, int, int]:
         """Canonical order, from the data alone."""
         return (self.source.text, self.source.zone, self.ref, self.first_seen_at, self.id)
@@ -228,6 +233,7 @@ class Partition(Struct, frozen=True, kw_only=True):
 
     `quarantined`: values to quarantine and since when, new ones and those doubted and found again; `released`: those doubted and
     not found again. `emptied`: CIs that kept no record, with the index of the part that took most of them (None: recorded only, as it was).
+    `outdated`: open records whose last word another one has outlived; said again, it contradicts, so that they are decided on anew then.
     """
 
     parts: tuple[Part, ...]
@@ -235,6 +241,7 @@ class Partition(Struct, frozen=True, kw_only=True):
     quarantined: dict[ClaimKey, int] = {}
     released: tuple[ClaimKey, ...] = ()
     emptied: tuple[tuple[str, int | None], ...] = ()
+    outdated: tuple[int, ...] = ()
 
 
 class NativeMatch(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from collector.reconcile.node import EMPTY, Boot, Node, scopes_meet, shared
-from collector.reconcile.record import SourceKey, Veto, VetoCode
+from collector.reconcile.record import Claim, SourceKey, Veto, VetoCode
 from collector.reconcile.settings import DAY_SECONDS, Settings
 from muster.model.normaliser import is_local_mac, normalise_uuid
 
@@ -23,6 +23,7 @@ _AGREEING_GROUPS = {
     "hypervisor_uuid": "instance",
     "cloud_instance_id": "instance",
 }
+HARDWARE_KINDS = ("serial", "dmi_uuid", "permanent_mac")  # what may contradict
 NATIVE_GROUP = "enrolment"  # a record that keeps its native key agrees as its enrolment does
 SEPARATED_BY_SOURCE = frozenset({"class_family", "same_native_key", "other_enrolment", "boot_overlap"})
 
@@ -130,7 +131,15 @@ def is_outweighed(agreed: frozenset[str], against: Iterable[Veto]) -> bool:
 
 
 def contradictions(left: Node, right: Node) -> tuple[Veto, ...]:
-    """Identifiers that both sides have and that differ: serial (of one vendor), system UUID, permanent MAC addresses."""
+    """Identifiers that both sides have and that differ: serial (of one vendor), system UUID, permanent MAC addresses.
+
+    What one side said before the other exchanged it is no contradiction: it did not speak since.
+    """
+    return tuple(veto for veto in differing(left, right) if not _is_outdated(veto.code, left, right))
+
+
+def differing(left: Node, right: Node) -> tuple[Veto, ...]:
+    """Identifiers of which both sides have other values at last, whoever spoke when."""
     found: list[Veto] = []
     serial = _differing_serials(left, right)
     if serial is not None:
@@ -141,6 +150,44 @@ def contradictions(left: Node, right: Node) -> tuple[Veto, ...]:
         if ours and theirs and not ours & theirs:
             found.append(Veto(code, _text(ours), _text(theirs)))
     return tuple(found)
+
+
+def _is_outdated(kind: str, left: Node, right: Node) -> bool:
+    return exchanged_at(kind, right, left) is not None or exchanged_at(kind, left, right) is not None
+
+
+def exchanged_at(kind: str, node: Node, other: Node) -> int | None:
+    """When a node lost the value that another tells, where that one was not heard since; None: it did not."""
+    if node.record is None or other.record is None:
+        return None
+    heard_at = other.record.heard_at
+    lost = [claim.last_seen_at for claim in _claims_of(kind, node, other) if claim.last_seen_at is not None and claim.last_seen_at > heard_at]
+    return max(lost, default=None)
+
+
+def _claims_of(kind: str, node: Node, other: Node) -> list[Claim]:
+    """What a node ever claimed of the values that another tells now."""
+    told = other.opposable.get(kind, EMPTY)
+    return [
+        claim
+        for claim in node.claims
+        if claim.kind == kind
+        and claim.state not in ("junk", "disputed")
+        and any(claim.value == value and scopes_meet(kind, claim.scope, scope) for scope, value in told)
+    ]
+
+
+def is_follower(older: Node, newer: Node, witnesses: Iterable[Node]) -> bool:
+    """Whether all that differs between two sides was exchanged, as a witness tells, after the older was heard for the last time."""
+    if older.record is None or newer.record is None or older.record.heard_at > newer.record.first_seen_at:
+        return False
+    against = differing(older, newer)
+    return bool(against) and all(any(_saw_exchange(veto.code, witness, older, newer) for witness in witnesses) for veto in against)
+
+
+def _saw_exchange(kind: str, witness: Node, older: Node, newer: Node) -> bool:
+    lost_at = exchanged_at(kind, witness, older)
+    return lost_at is not None and any(claim.first_seen_at >= lost_at for claim in _claims_of(kind, witness, newer))
 
 
 def _differing_serials(left: Node, right: Node) -> Veto | None:

@@ -68,7 +68,7 @@ class Edit:
     """One writing in one transaction. `now`: when it becomes known; `valid_from`: from when what it writes is true.
 
     History rows gather here and are written by `flush`. `contents`: bodies known by hash, so that none is read twice. `made_ids`: CIs
-    that this writing made; `searched_ids`: those whose search values it wrote.
+    that this writing made; `searched_ids`: those whose search values it wrote. `has_outdated`: it outlived what some source said last.
     """
 
     connection: Connection
@@ -82,6 +82,7 @@ class Edit:
     changed_ids: set[str] = field(default_factory=set)
     made_ids: set[str] = field(default_factory=set)
     searched_ids: set[str] = field(default_factory=set)
+    has_outdated: bool = False
     _history: list[dict[str, Any]] = field(default_factory=list)
     _number: int | None = None
     _source_ids: dict[SourceKey, int] = field(default_factory=dict)

@@ -64,11 +64,11 @@ def _take_one(edit: Edit, delivery: Delivery, work: Inventory, taken: TakenItem,
     close_ids = match.close_ids if match is not None else ()
     closed = [each for each in known.candidates if each.id in close_ids]
     for each in closed:
-        each.closed_at = at
+        each.closed_at, each.observed_at = at, known.views[each.id].confirmed_at
         work.to_identify.add(each.id)
         work.touch(each)
         work.replaced.add(each.ref)
-    update_records(edit.connection, closed, ["closed_at"])
+    update_records(edit.connection, closed, ["closed_at", "observed_at"])
     record = next((each for each in known.candidates if match is not None and each.id == match.record_id), None)
     if delivery.source.key.kind == "agent" and any(each is not record and (record is None or _is_before(each, record)) for each in known.candidates):
         delivery.settings[ENROL_AGAIN] = True  # this machine is not the one that enrolled

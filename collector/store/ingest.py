@@ -40,13 +40,17 @@ class Envelope:
 
 @dataclass(frozen=True)
 class Receipt:
-    """The answer, and what the report changed: `changed_ci_ids` have a new line of history, checks of `states_changed` a transition."""
+    """The answer, and what the report changed: `changed_ci_ids` have a new line of history, checks of `states_changed` a transition.
+
+    `has_outdated`: what other sources repeat may mean something else now.
+    """
 
     answer: Answer
     source_id: int
     is_duplicate: bool = False
     changed_ci_ids: frozenset[str] = frozenset()
     states_changed: frozenset[str] = frozenset()
+    has_outdated: bool = False
 
 
 def accept_report(connection: Connection, context: Context, envelope: Envelope) -> Answer:
@@ -93,4 +97,6 @@ def receive_report(connection: Connection, context: Context, envelope: Envelope)
         rejected_count=delivery.rejected_count,
         dropped=report.dropped,
     )
-    return Receipt(full, known.id, changed_ci_ids=frozenset(edit.changed_ids), states_changed=frozenset(states_changed))
+    return Receipt(
+        full, known.id, changed_ci_ids=frozenset(edit.changed_ids), states_changed=frozenset(states_changed), has_outdated=edit.has_outdated
+    )

@@ -56,6 +56,8 @@ def _receive_whole(group: _Group, context: Context, envelope: Envelope) -> Recei
     receipt, fault = run_guarded(group.connection, lambda connection: receive_report(connection, context, envelope))
     if fault is not None:
         return fault
+    if receipt is not None and receipt.has_outdated:
+        group.forget(None)
     return receipt  # type: ignore[no-any-return]  # what receive_report gave
 
 
@@ -87,7 +89,7 @@ class _Group:
             state = states.get(name)
             if state is None or judge_word(state, word, observed_at) != "confirmed" or not is_as_before(state, word):
                 return None
-            if state.stale_at is None or state.confirmed_at // HOUR_MS != observed_at // HOUR_MS:
+            if state.stale_at is None or state.is_outdated or state.confirmed_at // HOUR_MS != observed_at // HOUR_MS:
                 return None
         for name in report.sections:
             states[name].confirm(observed_at, context.settings)
@@ -101,9 +103,9 @@ class _Group:
         self._journal.append((*row, msgspec.msgpack.encode(answer)))
         return Receipt(answer, known.id)
 
-    def forget(self, name: _Name) -> None:
-        """A report of this source is taken whole: what is in force of it is not known any more; of a new one, of no source."""
-        if self._sources.pop(name, None) is None:
+    def forget(self, name: _Name | None) -> None:
+        """A report of this source is taken whole: what is in force of it is not known any more; of a new one (None: of any), of no source."""
+        if name is None or self._sources.pop(name, None) is None:
             self._sources.clear()
 
     def flush(self) -> None:

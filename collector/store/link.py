@@ -21,6 +21,7 @@ from collector.store.neighbourhood import load_neighbourhoods
 from collector.store.past import keep_ends_where, keep_links, keep_states_where
 from collector.store.review_case import advance_stored_cases
 from collector.store.schema import ci, difference, relation, source_record
+from collector.store.section_state import note_outdated
 from collector.store.statement import parts, update_rows
 
 
@@ -73,6 +74,9 @@ def _apply(edit: Edit, neighbourhood: Neighbourhood, decided: Partition, seeds: 
         linked.touched.add(ci_id)
         if at is not None:
             _redirect(edit, ci_id, ids[at], linked)
+    if decided.outdated:
+        note_outdated(edit.connection, decided.outdated)
+        edit.has_outdated = True
     advance_stored_cases(edit, decided.cases, views, sees_namesakes=neighbourhood.sees_namesakes)
 
 

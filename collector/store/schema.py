@@ -93,6 +93,7 @@ section = Table(
     Column("is_released", Boolean, nullable=False, server_default=text("false")),  # a person let the loss through
     Column("stale_at", BigInteger),  # when it stops being fresh; NULL once that has been noticed
     Column("whole_until_at", BigInteger),  # of one that is a part now: when it was last heard of as a whole
+    Column("is_outdated", Boolean, nullable=False, server_default=text("false")),  # its hosts are decided on anew when it is heard again
     Index(None, "stale_at"),
     sqlite_with_rowid=False,
 )

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, select, update
 
 from collector.reconcile.settings import Settings
-from collector.store.schema import section
+from collector.store.schema import section, source_record
 from collector.store.statement import insert_or_replace, parts
 from muster.wire.report import ReceivedSection
 
@@ -38,6 +38,7 @@ class StoredSection(msgspec.Struct):
     is_released: bool = False
     stale_at: int | None = None
     whole_until_at: int | None = None
+    is_outdated: bool = False
 
     def is_open_to(self, observed_at: int) -> bool:
         """Whether an earlier report may name what is not known: it is a part, and no whole one since then said that there is nothing else."""
@@ -74,8 +75,27 @@ def load_all_states(connection: Connection, source_ids: Sequence[int]) -> list[S
 
 
 def save_states(connection: Connection, states: Sequence[StoredSection]) -> None:
-    """Write whole rows."""
-    insert_or_replace(connection, section, [msgspec.structs.asdict(each) for each in states])
+    """Write whole rows, but for `is_outdated`, which identification writes."""
+    names = [name for name in StoredSection.__struct_fields__ if name != "is_outdated"]
+    insert_or_replace(connection, section, [{name: getattr(each, name) for name in names} for each in states])
+
+
+def note_outdated(connection: Connection, record_ids: Sequence[int]) -> None:
+    """The sections of these records are looked at anew when they are heard again."""
+    for part in parts(record_ids):
+        of_record = select(source_record.c.id).where(
+            source_record.c.id.in_(part), source_record.c.source_id == section.c.source_id, source_record.c.section == section.c.name
+        )
+        connection.execute(update(section).where(of_record.exists()).values(is_outdated=True))
+
+
+def take_outdated(connection: Connection, source_id: int, names: Collection[str]) -> list[str]:
+    """Those of these sections that are outdated, which is over now."""
+    is_it = (section.c.source_id == source_id, section.c.name.in_(sorted(names)), section.c.is_outdated)
+    found = sorted(connection.execute(select(section.c.name).where(*is_it)).scalars())
+    if found:
+        connection.execute(update(section).where(*is_it).values(is_outdated=False))
+    return found
 
 
 def note_whole(connection: Connection, states: Sequence[StoredSection], at: int) -> None:

@@ -21,7 +21,17 @@ from collector.store.relation import follow_refs, load_section_relations, retry_
 from collector.store.relation_loss import count_missed_relations
 from collector.store.review_case import open_case_once
 from collector.store.schema import ci, source_record
-from collector.store.section_state import HOUR_MS, Meaning, StoredSection, confirm_states, is_as_before, judge_word, load_states, save_states
+from collector.store.section_state import (
+    HOUR_MS,
+    Meaning,
+    StoredSection,
+    confirm_states,
+    is_as_before,
+    judge_word,
+    load_states,
+    save_states,
+    take_outdated,
+)
 from collector.store.source_record import load_sections
 from collector.store.standing import Standing, load_standing
 from collector.store.statement import parts
@@ -44,6 +54,9 @@ def take_sections(edit: Edit, delivery: Delivery) -> set[str]:
     late = take_late(edit, delivery, [name for name, meaning in meanings.items() if meaning == "late"], states)
     work = _take_content(edit, delivery, changed, counting, late.unknown)
     back = _find_returned(meanings, states, edit.now)
+    heard = [name for name, meaning in meanings.items() if meaning in ("confirmed", "content", "braked")]
+    if edit.has_outdated or any(states[name].is_outdated for name in heard if name in states):
+        back = sorted({*back, *take_outdated(edit.connection, delivery.source.id, heard)})
     whole = _judge(edit, delivery, work, meanings, states)
     touched = work.touched | _meet_again(edit, delivery, back)
     work.touched |= take_relations(edit, delivery, changed, whole)

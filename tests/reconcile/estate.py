@@ -115,6 +115,7 @@ class Estate:
         self.decisions: list[tuple[str, tuple[RecordedChange, ...]]] = []
         self.now = START
         self._next = 0
+        self.outdated: set[int] = set()  # records decided on anew when they are said again
         self.unlisted: set[int] = set()  # records that the section being taken does not name any more
 
     # --- reports ---
@@ -190,7 +191,7 @@ class Estate:
         candidates = [self.view(r) for r in self.records.values() if r.view.source == key and r.view.ref == each.ref]
         match = match_native(candidates, incoming, CATALOGUE, self.settings) if candidates else None
         for gone in match.close_ids if match is not None else ():
-            self._change(gone, is_closed=True, confirmed_at=at)
+            self._change(gone, is_closed=True, confirmed_at=at, observed_at=self.records[gone].view.confirmed_at)
         if match is not None and match.record_id is not None:
             record = self.records[match.record_id]
             if match.split_at is not None:
@@ -198,6 +199,7 @@ class Estate:
             state = self.sections.get((key.text, section))
             has_returned = state is None or at > state.confirmed_at + self.settings.fresh_for_ms(state.interval_seconds)
             changed = claims_changed(record.view.claims, claims) or record.view.is_closed or record.view.ci_class != each.ci_class or has_returned
+            changed = changed or record.view.id in self.outdated
             after = succeed(record.view.claims, claims, at, heard_at=record.view.confirmed_at)
             self._change(
                 record.view.id, claims=after, ci_class=each.ci_class, vendor=incoming.vendor, observed_at=at, confirmed_at=at, is_closed=False
@@ -319,6 +321,7 @@ class Estate:
             if at is not None:
                 self.cis[ci_id].redirect_to = ids[at]
         self.quarantined = (self.quarantined | set(result.quarantined)) - set(result.released)
+        self.outdated = (self.outdated - {record.id for record in neighbourhood.records}) | set(result.outdated)
         self._apply_cases(result.cases, {record.id for record in neighbourhood.records})
         self._follow_owners()
         return result

@@ -8,6 +8,7 @@ claims change over time.
 from __future__ import annotations
 
 from itertools import combinations
+from random import Random
 from typing import Any, NamedTuple
 
 import msgspec
@@ -249,3 +250,25 @@ def test_merging_does_not_depend_on_the_order_and_every_value_names_its_source(e
         assert name != "owner"
         assert value.source is not None
         assert any(each.source == value.source and each.attributes.get(name) == value.value for each in observations)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["ssh/d/1", "ssh/e/1", "import/f/1"]), st.integers(0, 400)), max_size=8),
+    st.lists(st.integers(1, 399), min_size=1, max_size=2, unique=True),
+    st.randoms(use_true_random=False),
+)
+def test_a_machine_whose_mainboard_is_exchanged_is_one_whichever_source_sees_it_first(
+    others: list[tuple[str, int]], swaps: list[int], random: Random
+) -> None:
+    agent = "agent/a/1"
+    told = {(at, text) for text, at in others} | {(at, agent) for at in (0, *swaps, 401)}
+    waiting = {text: sorted(at for at, one in told if one == text) for _, text in told}
+    estate = Estate()
+    while waiting:
+        text = random.choice(sorted(waiting))
+        at = waiting[text].pop(0)
+        board = sum(swap <= at for swap in swaps)
+        estate.report(text, item("h", "server", serial="S1", dmi_uuid=UUIDS[board], permanent_mac=[MACS[board]]), at=at, interval_seconds=86_400)
+        waiting = {each: left for each, left in waiting.items() if left}
+    assert len(estate.shape()) == 1
+    assert {kind for kind, _ in estate.open_cases()} == {"replacement"}

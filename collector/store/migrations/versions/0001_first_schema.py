@@ -508,6 +508,7 @@ def upgrade() -> None:  # noqa: PLR0915 -- one statement per table and index
         sa.Column("is_released", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("stale_at", sa.BigInteger(), nullable=True),
         sa.Column("whole_until_at", sa.BigInteger(), nullable=True),
+        sa.Column("is_outdated", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_section_source_id")),
         sa.PrimaryKeyConstraint("source_id", "name", name=op.f("pk_section")),
         sqlite_with_rowid=False,
