@@ -58,8 +58,10 @@ class SectionJudgement(Struct, frozen=True):
     settles: str | None = None
 
 
-def judge_section(known: Sequence[KnownRef], present: Collection[str], word: SectionWord, settings: Settings) -> SectionJudgement:
-    """The judgement on one section's refs.
+def judge_section(
+    known: Sequence[KnownRef], present: Collection[str], word: SectionWord, settings: Settings, *, settled: int = 0
+) -> SectionJudgement:
+    """The judgement on one section's refs. `settled`: how many of `present` stood before and are not in `known`: nothing happens to them.
 
     A failed, skipped or partial section states nothing about what it leaves out; what it does list has returned. Repeating the
     same report (same `observed_at`) is the caller's to filter: each call counts a miss.
@@ -71,8 +73,8 @@ def judge_section(known: Sequence[KnownRef], present: Collection[str], word: Sec
     subject = [each for each in known if each.depth <= word.depth]
     standing = [each for each in subject if not each.is_absent]
     missing = [each for each in standing if each.ref not in there]
-    if not word.is_released and _is_braked(standing, missing, len(there), settings, is_held=word.is_held):
-        return SectionJudgement(is_held=True, returned=returned, case=_mass_loss(word, missing, len(standing)))
+    if not word.is_released and _is_braked(standing, missing, (settled, len(there)), settings, is_held=word.is_held):
+        return SectionJudgement(is_held=True, returned=returned, case=_mass_loss(word, missing, len(standing) + settled))
     missed = tuple(
         KnownRef(each.ref, each.misses + 1, each.missed_since if each.missed_since is not None else word.observed_at, depth=each.depth)
         for each in sorted(missing, key=lambda each: each.ref)
@@ -86,11 +88,12 @@ def judge_section(known: Sequence[KnownRef], present: Collection[str], word: Sec
     )
 
 
-def _is_braked(standing: Sequence[KnownRef], missing: Sequence[KnownRef], present: int, settings: Settings, *, is_held: bool) -> bool:
-    """What was missed before has been counted; only a fresh loss is a brake. What comes and goes by nature is none."""
+def _is_braked(standing: Sequence[KnownRef], missing: Sequence[KnownRef], counts: tuple[int, int], settings: Settings, *, is_held: bool) -> bool:
+    """What was missed before has been counted; only a fresh loss is a brake. What comes and goes by nature is none. `counts`: settled, present."""
+    settled, present = counts
     lasting = [each for each in standing if not each.is_volatile]
     lost = [each for each in missing if not each.is_volatile and (is_held or each.misses == 0)]
-    return is_mass_loss(len(lost), len(lasting), present, settings)
+    return is_mass_loss(len(lost), len(lasting) + settled, present, settings)
 
 
 def is_mass_loss(lost: int, standing: int, present: int, settings: Settings) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from collector.store.schema import ci
-from collector.store.statement import parts, update_rows
+from collector.store.statement import Lookup, update_rows
 from muster.errors import NotFoundError, quote
 from muster.model.state import ControlLevel, Lifecycle, Presence, State
 
@@ -45,16 +45,12 @@ class StoredCi(msgspec.Struct, kw_only=True):
 
 _COLUMNS = StoredCi.__struct_fields__
 _SELECT = select(*(ci.c[name] for name in _COLUMNS))
-_BY_ID = _SELECT.where(ci.c.id.in_(bindparam("ids", expanding=True)))  # built once: building it costs more than running it
+_BY_ID = Lookup(_SELECT, ci.c.id)
 
 
 def load_cis(connection: Connection, ids: Iterable[str]) -> dict[str, StoredCi]:
     """CIs by id; unknown ids are left out."""
-    found: dict[str, StoredCi] = {}
-    for part in parts(sorted(set(ids))):
-        for row in connection.execute(_BY_ID, {"ids": part}):
-            found[row[0]] = StoredCi(**dict(zip(_COLUMNS, row, strict=True)))
-    return found
+    return {row[0]: StoredCi(**dict(zip(_COLUMNS, row, strict=True))) for row in _BY_ID.rows(connection, sorted(set(ids)))}
 
 
 def load_ci(connection: Connection, key: str) -> StoredCi:

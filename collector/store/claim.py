@@ -13,20 +13,18 @@ from collector.reconcile.claim import recorded_claims
 from collector.reconcile.record import Claim, ClaimKey
 from collector.store.edit import Edit
 from collector.store.schema import identity_claim, quarantined_value, recorded_claim, trusted_value
-from collector.store.statement import insert_or_replace, parts
+from collector.store.statement import Lookup, insert_or_replace, parts
 from muster.model.identifier import NAME_KINDS
 
-# Built once: for so small statements, building them costs more than running them.
-_OF_RECORDS = select(identity_claim).where(identity_claim.c.record_id.in_(bindparam("records", expanding=True)))
-_QUARANTINED = select(quarantined_value).where(quarantined_value.c.value.in_(bindparam("values", expanding=True)))
+_OF_RECORDS = Lookup(select(identity_claim), identity_claim.c.record_id)
+_QUARANTINED = Lookup(select(quarantined_value), quarantined_value.c.value)
 
 
 def load_claims(connection: Connection, record_ids: Iterable[int]) -> dict[int, tuple[Claim, ...]]:
     """The claims of records, historic and junk ones too, in canonical order."""
     found: dict[int, list[Claim]] = {}
-    for part in parts(sorted(set(record_ids))):
-        for row in connection.execute(_OF_RECORDS, {"records": part}):
-            found.setdefault(row.record_id, []).append(_claim(row))
+    for row in _OF_RECORDS.rows(connection, sorted(set(record_ids))):
+        found.setdefault(row.record_id, []).append(_claim(row))
     return {record_id: tuple(sorted(claims, key=lambda each: each.key)) for record_id, claims in found.items()}
 
 
@@ -48,11 +46,8 @@ def save_claims(connection: Connection, before: Mapping[int, Sequence[Claim]], a
 def find_quarantined(connection: Connection, claims: Iterable[Claim]) -> dict[ClaimKey, int]:
     """Which of these claims' values identify nothing any more, and since when."""
     keys = {claim.key for claim in claims}
-    found: dict[ClaimKey, int] = {}
-    for part in parts(sorted({value for _, _, value in keys})):
-        rows = connection.execute(_QUARANTINED, {"values": part})
-        found |= {(row.kind, row.scope, row.value): row.since_at for row in rows if (row.kind, row.scope, row.value) in keys}
-    return found
+    rows = _QUARANTINED.rows(connection, sorted({value for _, _, value in keys}))
+    return {(row.kind, row.scope, row.value): row.since_at for row in rows if (row.kind, row.scope, row.value) in keys}
 
 
 def find_trusted(connection: Connection, keys: Collection[ClaimKey]) -> set[ClaimKey]:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from collector.store import setting
-from collector.store.content import decode
+from collector.store.content import decode, forget_kept
 from collector.store.schema import ci, content, decision, observation_history, source_record
 from collector.store.statement import parts
 
@@ -50,6 +50,7 @@ def find_unused(connection: Connection, now: int, *, limit: int = CONTENTS_AT_ON
 def remove_unused(connection: Connection, found: Found, now: int) -> int:
     """Remove, mark and unmark what was found, inside the writer; how many went."""
     removed = 0
+    forget_kept(connection)
     for part in parts(found.removable):
         still = content.c.hash.in_(part) & content.c.unused_since.is_not(None) & (content.c.unused_since <= now - HOUR_MS)
         removed += connection.execute(delete(content).where(still)).rowcount

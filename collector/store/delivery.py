@@ -129,10 +129,9 @@ def _read_section(
     for at, raw in enumerate(items):
         key = bytes(raw)
         known = find(key)
-        if known is not None and known.signature in held and known.item.ref not in seen:
-            del held[known.signature]
-            settled.append(known.item.ref)
-            seen.add(known.item.ref)
+        if known is not None and (ref := known.signature[0]) not in seen and held.pop(known.signature, None) is not None:
+            settled.append(ref)
+            seen.add(ref)
             continue
         path = f"$.sections.{name}.items[{at}]"
         try:

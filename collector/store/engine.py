@@ -21,6 +21,7 @@ RETRY_SECONDS = 5.0
 READERS = 8
 # Any constant does, as long as every collector of a database takes the same: it makes their write transactions follow each other.
 WRITE_LOCK = 0x6D757374
+_MEMORY = "muster_memory"
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -84,6 +85,19 @@ def open_database(url: str) -> Database:
     return _open_postgresql(parsed)
 
 
+def transaction_memory(connection: Connection) -> dict[str, Any]:
+    """What a write transaction read or wrote and need not ask again; gone with its end, and with any savepoint that is taken back."""
+    begun, known = connection.info.get(_MEMORY, (None, {}))
+    if begun is not connection.get_transaction():
+        begun, known = connection.get_transaction(), {}
+        connection.info[_MEMORY] = begun, known
+    return known  # type: ignore[no-any-return]  # as kept here
+
+
+def _forget(connection: Connection, *_savepoint: object) -> None:
+    connection.info.pop(_MEMORY, None)
+
+
 def _open_sqlite(url: URL) -> Database:
     if url.database is None or url.database in {"", ":memory:"}:
         raise ConfigurationError("an SQLite store needs a file; write sqlite:///PATH")
@@ -96,6 +110,7 @@ def _open_sqlite(url: URL) -> Database:
     for engine, begin in ((writing, "BEGIN IMMEDIATE"), (reading, "BEGIN")):
         _control_transactions(engine, begin)
     event.listen(reading, "connect", _forbid_writing)
+    event.listen(writing, "rollback_savepoint", _forget)
     return Database(url, writing, reading)
 
 
@@ -130,6 +145,7 @@ def _open_postgresql(url: URL) -> Database:
         isolation_level="REPEATABLE READ",
         connect_args={**arguments, "options": "-c default_transaction_read_only=on"},
     )
+    event.listen(writing, "rollback_savepoint", _forget)
     return Database(url, writing, reading)
 
 

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from collector.reconcile.fact import Observation
 from collector.reconcile.kept import Kept, Word, keep_late, keep_unsaid
 from collector.store.content import decode, encode
 from collector.store.edit import Edit
 from collector.store.schema import kept_value, source_record
-from collector.store.statement import insert_or_replace, parts
+from collector.store.statement import Lookup, insert_or_replace, parts
 
-# Built once: a report with a change asks each time.
-_OF_RECORDS = select(kept_value.c.record_id, kept_value.c.body).where(kept_value.c.record_id.in_(bindparam("records", expanding=True)))
+_OF_RECORDS = Lookup(select(kept_value.c.record_id, kept_value.c.body), kept_value.c.record_id)
 
 
 @dataclass(frozen=True)
@@ -34,11 +33,8 @@ class Restated:
 
 def load_kept(connection: Connection, record_ids: Iterable[int]) -> dict[int, Kept]:
     """What is kept of these records; of most nothing."""
-    found: dict[int, Kept] = {}
-    for part in parts(sorted(set(record_ids))):
-        for record_id, body in connection.execute(_OF_RECORDS, {"records": part}):
-            found[record_id] = {name: (value, at) for name, (value, at) in decode(body).items()}
-    return found
+    rows = _OF_RECORDS.rows(connection, sorted(set(record_ids)))
+    return {record_id: {name: (value, at) for name, (value, at) in decode(body).items()} for record_id, body in rows}
 
 
 def keep_values(edit: Edit, restated: Iterable[Restated]) -> set[int]:

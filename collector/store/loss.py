@@ -36,8 +36,7 @@ def judge_section_loss(edit: Edit, work: Inventory, source: StoredSource, word: 
     there = {each.ref for each in known if not each.misses and not each.is_absent} if listed is None else listed
     volatile = _find_volatile(edit, [each for each in known if each.ref not in there and not each.is_absent])
     refs = [KnownRef(each.ref, each.misses, each.missed_since, each.is_absent, is_volatile=each.ref in volatile) for each in known]
-    refs += [KnownRef(ref) for ref in work.settled.get(word.name, ())]
-    judgement = judge_section(refs, there, word, edit.context.settings)
+    judgement = judge_section(refs, there, word, edit.context.settings, settled=len(work.settled.get(word.name, ())))
     by_ref = {each.ref: each for each in known}
     _apply(edit, work, by_ref, judgement, word.observed_at)
     if judgement.case is not None:

@@ -190,7 +190,7 @@ def _record_rows(edit: Edit, delivery: Delivery, newborn: Sequence[_Newborn], nu
 
 
 def _ci_rows(edit: Edit, at: int, newborn: Sequence[_Newborn], ids: Sequence[bytes]) -> Iterable[tuple[Any, ...]]:
-    packed: Mapping[str, bytes] = {each.owner.id: to_bytes(each.owner.id) for each in newborn}
+    packed: Mapping[str, bytes] = {ci_id: to_bytes(ci_id) for ci_id in {each.owner.id for each in newborn}}
     live, seen, now = LIFECYCLES["live"], PRESENCES["seen"], edit.now
     for each, ci_id, number in zip(newborn, ids, edit.take_numbers(len(newborn)), strict=True):
         form, owner = each.form, each.owner

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from collector.reconcile.claim import vendor_of
 from collector.reconcile.record import Claim, RecordView
@@ -14,31 +14,27 @@ from collector.store.content import load_contents
 from collector.store.edit import Edit
 from collector.store.schema import section, source, source_record
 from collector.store.source import load_source_keys
-from collector.store.statement import parts
+from collector.store.statement import Lookup
 
-# Built once: for so small a statement, building it costs more than running it.
-_SEEN = (
+_SEEN = Lookup(
     select(
         *(source_record.c[name] for name in ("id", "source_id", "ref", "ci_class", "content_hash", "first_seen_at", "observed_at", "closed_at")),
         *(source_record.c[name] for name in ("ci_id", "link_made_by", "is_absent", "missed_since")),
         source.c.state,
         section.c.confirmed_at,
         section.c.interval_seconds,
-    )
-    .select_from(
+    ).select_from(
         source_record.join(source, source.c.id == source_record.c.source_id).outerjoin(
             section, (section.c.source_id == source_record.c.source_id) & (section.c.name == source_record.c.section)
         )
-    )
-    .where(source_record.c.id.in_(bindparam("records", expanding=True)))
+    ),
+    source_record.c.id,
 )
 
 
 def load_views(edit: Edit, claims: Mapping[int, tuple[Claim, ...]]) -> dict[int, RecordView]:
     """Records as identification sees them, by id."""
-    rows: list[Any] = []
-    for part in parts(sorted(claims)):
-        rows += edit.connection.execute(_SEEN, {"records": part}).all()
+    rows = list(_SEEN.rows(edit.connection, sorted(claims)))
     load_contents(edit.connection, (bytes(row.content_hash) for row in rows), edit.contents)
     keys = load_source_keys(edit.connection, sorted({row.source_id for row in rows}))
     return {row.id: _view(edit, row, keys[row.source_id], claims.get(row.id, ())) for row in rows}

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from collector.reconcile.record import SourceKey
 from collector.store.content import decode, encode
 from collector.store.schema import source, token
-from collector.store.statement import parts, update_rows
+from collector.store.statement import Lookup, parts, update_rows
 from muster.errors import AuthorisationError, quote
 from muster.wire.report import Dropped, Rejection, Source
 
@@ -26,7 +26,7 @@ _SELECT = select(
     source.c.software_version,
 )  # fmt: skip
 _BY_NAME = _SELECT.where(source.c.kind == bindparam("kind"), source.c.name == bindparam("name"), source.c.instance == bindparam("instance"))
-_KEYS = select(source.c.id, source.c.kind, source.c.name, source.c.instance, source.c.zone).where(source.c.id.in_(bindparam("ids", expanding=True)))
+_KEYS = Lookup(select(source.c.id, source.c.kind, source.c.name, source.c.instance, source.c.zone), source.c.id)
 _BY_NAMES = (
     "SELECT id, kind, name, instance, zone, state, last_sequence, clock_offsets_ms, software_version FROM source"
     " WHERE (kind, name, instance) IN (VALUES "
@@ -114,8 +114,7 @@ def _replace_instances(connection: Connection, grant: Grant) -> None:
 
 def load_source_keys(connection: Connection, ids: Sequence[int]) -> dict[int, SourceKey]:
     """The names of sources by their numbers."""
-    rows = connection.execute(_KEYS, {"ids": ids}) if ids else ()
-    return {row.id: SourceKey(row.kind, row.name, row.instance, row.zone) for row in rows}
+    return {row.id: SourceKey(row.kind, row.name, row.instance, row.zone) for row in _KEYS.rows(connection, ids)}
 
 
 def revoke_source(connection: Connection, source_id: int, now: int) -> None:

@@ -9,17 +9,17 @@ import msgspec
 from sqlalchemy import Connection, bindparam, insert, select
 
 from collector.store.schema import observation_history, source_record
-from collector.store.statement import insert_or_replace, parts, update_rows
+from collector.store.statement import Lookup, insert_or_replace, parts, update_rows
 
 _COLUMNS = (
     "id", "source_id", "section", "ref", "ci_class", "owner_record_id", "content_hash", "observed_at", "first_seen_at", "changed_at", "misses",
     "missed_since", "is_absent", "closed_at", "ci_id", "link_rule", "link_made_by", "owner_ref",
 )  # fmt: skip
 _SELECT = select(*(source_record.c[name] for name in _COLUMNS))
-# Built once: a report asks for the refs of its states each time, and building a statement costs more than running it.
-_BY_REF_ALL = _SELECT.where(source_record.c.source_id == bindparam("source"), source_record.c.ref.in_(bindparam("refs", expanding=True)))
-_BY_ID = _SELECT.where(source_record.c.id.in_(bindparam("ids", expanding=True)))
-_BY_REF = _BY_REF_ALL.where(source_record.c.closed_at.is_(None))
+_BY_ID = Lookup(_SELECT, source_record.c.id)
+_OF_SOURCE = _SELECT.where(source_record.c.source_id == bindparam("source"))
+_BY_REF_ALL = Lookup(_OF_SOURCE, source_record.c.ref)
+_BY_REF = Lookup(_OF_SOURCE.where(source_record.c.closed_at.is_(None)), source_record.c.ref)
 
 
 class StoredRecord(msgspec.Struct):
@@ -57,16 +57,13 @@ def load_sections(connection: Connection, source_id: int, sections: Collection[s
 
 def load_refs(connection: Connection, source_id: int, refs: Iterable[str], *, with_closed: bool = False) -> list[StoredRecord]:
     """The records of a source under these refs."""
-    found: list[StoredRecord] = []
-    for part in parts(sorted(set(refs))):
-        rows = connection.execute(_BY_REF_ALL if with_closed else _BY_REF, {"source": source_id, "refs": part})
-        found += [StoredRecord(*row) for row in rows]
-    return found
+    query = _BY_REF_ALL if with_closed else _BY_REF
+    return [StoredRecord(*row) for row in query.rows(connection, sorted(set(refs)), source=source_id)]
 
 
 def load_records(connection: Connection, ids: Iterable[int]) -> list[StoredRecord]:
     """Records by id."""
-    return [StoredRecord(*row) for part in parts(sorted(set(ids))) for row in connection.execute(_BY_ID, {"ids": part})]
+    return [StoredRecord(*row) for row in _BY_ID.rows(connection, sorted(set(ids)))]
 
 
 def load_waiting(connection: Connection, source_id: int, owner_refs: Iterable[str]) -> list[StoredRecord]:

@@ -6,11 +6,27 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, bindparam, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 T = TypeVar("T")
 VALUES_PER_STATEMENT = 500
+
+
+class Lookup:
+    """A query by the values of one column, built once: building a statement costs more than running it, and so does a list of one value."""
+
+    def __init__(self, query: Select[Any], column: ColumnElement[Any]) -> None:
+        self._by_one = query.where(column == bindparam("value_"))
+        self._by_many = query.where(column.in_(bindparam("values_", expanding=True)))
+
+    def rows(self, connection: Connection, values: Iterable[Any], **given: Any) -> Iterator[Row[Any]]:
+        """The rows of these values. `given`: the query's other parameters."""
+        for part in parts(values):
+            if len(part) == 1:
+                yield from connection.execute(self._by_one, {**given, "value_": part[0]})
+            else:
+                yield from connection.execute(self._by_many, {**given, "values_": part})
 
 
 def parts(values: Iterable[T], size: int = VALUES_PER_STATEMENT) -> Iterator[list[T]]:

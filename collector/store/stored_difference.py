@@ -23,7 +23,7 @@ from collector.store.past import keep_changes
 from collector.store.recorded_conflict import ask_conflicts, load_conflicts
 from collector.store.relation_side import load_relation_sides
 from collector.store.schema import difference
-from collector.store.statement import parts, update_rows
+from collector.store.statement import Lookup, parts, update_rows
 from muster.errors import NotFoundError, quote
 
 
@@ -225,19 +225,14 @@ def _risk(edit: Edit, seed: DifferenceSeed) -> int:
 
 
 _is_recent = (difference.c.state == "self_resolved") & (difference.c.closed_at >= bindparam("since"))
-_UNDECIDED = select(difference).where(
-    difference.c.ci_id.in_(bindparam("cis", expanding=True)), or_(difference.c.state.in_(sorted(ACTIVE_STATES)), _is_recent)
-)
+_UNDECIDED = Lookup(select(difference).where(or_(difference.c.state.in_(sorted(ACTIVE_STATES)), _is_recent)), difference.c.ci_id)
 
 
 def load_differences(edit: Edit, ci_ids: Collection[str]) -> list[StoredDifference]:
     """Those of these CIs that are not decided, and those that closed by themselves a moment ago."""
     since = edit.now - edit.context.settings.reopen_within_seconds * 1000
-    found: list[StoredDifference] = []
-    for part in parts(sorted(ci_ids)):
-        rows = edit.connection.execute(_UNDECIDED, {"cis": part, "since": since})
-        found += [_to_stored(dict(row._mapping)) for row in rows]  # noqa: SLF001 -- the documented way to name a row's columns
-    return found
+    rows = _UNDECIDED.rows(edit.connection, sorted(ci_ids), since=since)
+    return [_to_stored(dict(row._mapping)) for row in rows]  # noqa: SLF001 -- the documented way to name a row's columns
 
 
 def load_by_ids(edit: Edit, ids: Collection[str]) -> list[StoredDifference]:

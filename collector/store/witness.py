@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from collector.reconcile.absence import Witness
 from collector.reconcile.fact import Observation, Pin
@@ -17,7 +17,7 @@ from collector.store.content import decode, load_contents
 from collector.store.edit import Edit
 from collector.store.kept_value import spread
 from collector.store.schema import kept_value, pin, section, source, source_record
-from collector.store.statement import parts
+from collector.store.statement import Lookup
 
 
 @dataclass
@@ -38,9 +38,7 @@ class Testimony:
 
 def load_testimonies(edit: Edit, ci_ids: Collection[str]) -> dict[str, Testimony]:
     """What is known of each of these CIs."""
-    rows: list[Any] = []
-    for part in parts(sorted(ci_ids)):
-        rows += edit.connection.execute(_OF_CIS, {"cis": part}).all()
+    rows = list(_OF_CIS.rows(edit.connection, sorted(ci_ids)))
     load_contents(edit.connection, (row.content_hash for row in rows), edit.contents)
     found = {ci_id: Testimony() for ci_id in ci_ids}
     gone: dict[str, list[Observation]] = {}
@@ -50,9 +48,8 @@ def load_testimonies(edit: Edit, ci_ids: Collection[str]) -> dict[str, Testimony
     for ci_id, observations in gone.items():
         if not found[ci_id].observations:
             found[ci_id].observations = observations
-    for part in parts(sorted(ci_ids)):
-        for each in edit.connection.execute(_PINS, {"cis": part}):
-            found[each.ci_id].pins[each.attribute] = Pin(decode(each.value), each.reason, each.owner, each.expires_at)
+    for each in _PINS.rows(edit.connection, sorted(ci_ids)):
+        found[each.ci_id].pins[each.attribute] = Pin(decode(each.value), each.reason, each.owner, each.expires_at)
     return found
 
 
@@ -98,9 +95,8 @@ def _last_word(edit: Edit, key: SourceKey, row: Any) -> Observation:
     )
 
 
-# Built once: building them costs more than running them.
-_OF_CIS = _QUERY.where(source_record.c.ci_id.in_(bindparam("cis", expanding=True))).order_by(source_record.c.id)
-_PINS = select(pin).where(pin.c.ci_id.in_(bindparam("cis", expanding=True)))
+_OF_CIS = Lookup(_QUERY.order_by(source_record.c.id), source_record.c.ci_id)
+_PINS = Lookup(select(pin), pin.c.ci_id)
 
 
 def last_seen_at(row: Any) -> int:
