@@ -1,6 +1,8 @@
-"""The journal of a live store replayed under a rule set into a store of its own, and what would be otherwise. The live store is only read.
+"""The journal of a live store replayed by the rules in force and by changed ones, and what those change. The live store is only read.
 
-Nothing is held in memory but the report in hand; the temporary store needs about as much disk as the live one. Design: docs/cases.md.
+Both replays leave out the same (what people decided on the way is carried over at the end), so that all in which they differ comes from
+the rules. Nothing is held in memory but the report in hand; each temporary store needs about as much disk as the live one. Design:
+docs/cases.md.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from collector.store.ingest import Envelope, receive_report
 from collector.store.journal import Entry
 from collector.store.replay_compare import Comparison, compare_stores
 from collector.store.replay_match import Match
+from collector.store.replay_paper import carry_paper
 from collector.store.replay_source import (
     Window,
     find_window,
@@ -26,6 +29,7 @@ from collector.store.replay_source import (
     load_source_numbers,
     make_standing_report,
 )
+from collector.store.scratch import open_scratch
 from collector.store.sweep import sweep
 from muster.errors import InputError, MusterError, UnavailableError
 from muster.wire.codec import decode_report
@@ -49,43 +53,70 @@ class Replayed(Struct, frozen=True):
     comparison: Comparison
 
 
-class Replay:
-    """One replay of the last days of `live` under the rules of `context` into `scratch`, an empty store."""
+def try_rules(live: Database, in_force: Context, changed: Context, *, now: int, days: float, progress: Progress) -> Replayed:
+    """What the last days would have come to by changed rules, beside what they come to by those in force.
 
-    def __init__(self, live: Database, scratch: Database, context: Context, *, now: int, days: float, progress: Progress) -> None:
-        if not 0 < days <= MAXIMUM_DAYS:
-            raise InputError(f"days {days:g} is not between 0 and {MAXIMUM_DAYS}", path="days")
+    Raises InputError for days out of bounds, UnavailableError.
+    """
+    if not 0 < days <= MAXIMUM_DAYS:
+        raise InputError(f"days {days:g} is not between 0 and {MAXIMUM_DAYS}", path="days")
+    since = now - round(days * DAY_MS)
+    with live.connect() as connection:
+        window = find_window(connection, since)
+    with open_scratch() as before, open_scratch() as after:
+        passes = [
+            _Pass(live, scratch, context, now=now, progress=_Half(progress, place))
+            for place, (scratch, context) in enumerate(((before, in_force), (after, changed)))
+        ]
+        for each in passes:
+            each.run(window, since)
+        found = compare_stores(live, Match(before, after), changed.catalogue, lambda done: progress("compare", done, 0))
+    return Replayed(since, window.count, passes[1].refused, passes[1].standing, found)
+
+
+class _Half:
+    """How far one of two passes is, as a part of both."""
+
+    def __init__(self, progress: Progress, place: int) -> None:
+        self._progress = progress
+        self._place = place
+
+    def __call__(self, stage: Stage, done: int, total: int) -> None:
+        self._progress(stage, done + self._place * total, 2 * total)
+
+
+class _Pass:
+    """One replay of `live` by the rules of `context` into `scratch`, an empty store."""
+
+    def __init__(self, live: Database, scratch: Database, context: Context, *, now: int, progress: Progress) -> None:
         self._live = live
         self._scratch = scratch
         self._context = context
         self._now = now
-        self._since = now - round(days * DAY_MS)
         self._progress = progress
         self._swept_at = 0
         self.refused = 0
+        self.standing = 0
 
-    def run(self) -> Replayed:
-        """Replay, carry over what people said, compare. Raises UnavailableError."""
-        with self._live.connect() as connection:
-            window = find_window(connection, self._since)
-        self.replay(window)
-        standing = self.take_standing()
+    def run(self, window: Window, since: int) -> None:
+        """Replay, then carry over what people said."""
+        carry_paper(self._live, self._scratch)
+        self._replay(window, since)
+        self.standing = self._take_standing()
         match = Match(self._live, self._scratch)
         match.carry_constraints(self._context, self._now)
         match.carry_record(self._context, self._now, lambda done: self._progress("record", done, 0))
-        found = compare_stores(match, self._context.catalogue, lambda done: self._progress("compare", done, 0))
-        return Replayed(self._since, window.count, self.refused, standing, found)
 
-    def replay(self, window: Window) -> None:
+    def _replay(self, window: Window, since: int) -> None:
         """The reports as they came, with what time alone changed between them."""
-        for done, entry in enumerate(iterate_entries(self._live, window, self._since), 1):
+        for done, entry in enumerate(iterate_entries(self._live, window, since), 1):
             self._pass_time(entry.received_at)
             self._take(entry)
             if done % 100 == 0 or done == window.count:
                 self._progress("reports", done, window.count)
         self._pass_time(self._now)
 
-    def take_standing(self) -> int:
+    def _take_standing(self) -> int:
         """What sources said before the journal begins and still holds; how many sources."""
         with self._live.connect() as connection:
             numbers = load_source_numbers(connection)

@@ -11,11 +11,10 @@ import structlog
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from collector.simulation.replay import Replay, Replayed
+from collector.simulation.replay import Replayed, try_rules
 from collector.simulation.rule_set import RuleSet, make_context
 from collector.store.edit import Context
 from collector.store.engine import Database
-from collector.store.scratch import open_scratch
 from muster.errors import ConflictError, MusterError, NotFoundError, quote
 
 log = structlog.get_logger(__name__)
@@ -59,12 +58,12 @@ class ReplayJobs:
         """Begin one. Raises DocumentError and InputError for rules that are none, ConflictError (`replay-running`)."""
         if self._task is not None and not self._task.done():
             raise ConflictError("a replay is running; wait for its end, it needs the machine's disk and a processor", code="replay-running")
-        context = make_context(base, self._live, wish)
+        in_force, changed = make_context(base, self._live, RuleSet()), make_context(base, self._live, wish)
         view = ReplayView(secrets.token_hex(8), "running", wish.days, now)
         self._views[view.id] = view
         for gone in list(self._views)[:-KEPT]:
             del self._views[gone]
-        self._task = asyncio.ensure_future(self._run(view.id, context, wish.days, now))
+        self._task = asyncio.ensure_future(self._run(view.id, (in_force, changed), wish.days, now))
         return view
 
     def get(self, job_id: str) -> ReplayView:
@@ -84,15 +83,14 @@ class ReplayJobs:
             with contextlib.suppress(MusterError):
                 await self._task
 
-    async def _run(self, job_id: str, context: Context, days: float, now: int) -> None:
+    async def _run(self, job_id: str, contexts: tuple[Context, Context], days: float, now: int) -> None:
         def advance(stage: str, done: int, total: int) -> None:
             if self._is_stopping:
                 raise _StoppedError("the collector stops")
             self._views[job_id] = replace(self._views[job_id], stage=stage, done=done, total=total)
 
         def work() -> Replayed:
-            with open_scratch() as scratch:
-                return Replay(self._live, scratch, context, now=now, days=days, progress=advance).run()
+            return try_rules(self._live, *contexts, now=now, days=days, progress=advance)
 
         try:
             result = await asyncio.to_thread(work)

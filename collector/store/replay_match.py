@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection, insert, select, tuple_
 
+from collector.store.ci import load_cis
 from collector.store.content import load_contents, save_contents
 from collector.store.edit import Context, Edit
 from collector.store.engine import Database
@@ -82,11 +83,11 @@ class Match:
                         own[numbers[row.source_id], row.ref] = row.ci_id
         with there.connect() as connection:
             found = _find_by_key(connection, own)
-        crossed: dict[str, str] = {}
+            crossed = {ci_id: ci_id for ci_id in load_cis(connection, ids)}  # put on record without a source, and carried over as it was
         for key, ci_id in own.items():
             if key in found:
                 crossed.setdefault(ci_id, found[key])
-        return crossed
+        return crossed | _cross_closed(here, there, numbers, set(ids) - crossed.keys())
 
     def carry_constraints(self, context: Context, now: int) -> None:
         """What people said of records holds in the replayed store too; the records are identified anew by it."""
@@ -145,6 +146,24 @@ class Match:
                 edit = Edit(connection, context, now, "operation", "replay")
                 settle(edit, {each["id"] for each in carried})
             advance(done)
+
+
+def _cross_closed(here: Database, there: Database, numbers: Mapping[int, int], ids: Collection[str]) -> dict[str, str]:
+    """As `Match.to_replayed`, of CIs that have closed records alone: one that was opened at the same instant is the same."""
+    columns = (source_record.c.source_id, source_record.c.ref, source_record.c.first_seen_at, source_record.c.ci_id)
+    own: dict[tuple[int, str, int], str] = {}
+    with here.connect() as connection:
+        for part in parts(sorted(ids)):
+            for row in connection.execute(select(*columns).where(source_record.c.ci_id.in_(part)).order_by(source_record.c.id)):
+                if row.source_id in numbers:
+                    own[numbers[row.source_id], row.ref, row.first_seen_at] = row.ci_id
+    crossed: dict[str, str] = {}
+    with there.connect() as connection:
+        for keys in parts(sorted(own), 200):
+            query = select(*columns).where(tuple_(*columns[:3]).in_(keys), source_record.c.ci_id.is_not(None))
+            for row in connection.execute(query):
+                crossed.setdefault(own[row.source_id, row.ref, row.first_seen_at], row.ci_id)
+    return crossed
 
 
 def _find_by_key(connection: Connection, keys: Mapping[tuple[int, str], Any], what: Any = source_record.c.ci_id) -> dict[tuple[int, str], Any]:

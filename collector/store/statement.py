@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, bindparam, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 T = TypeVar("T")
@@ -20,7 +20,7 @@ class Lookup:
         self._by_one = query.where(column == bindparam("value_"))
         self._by_many = query.where(column.in_(bindparam("values_", expanding=True)))
 
-    def rows(self, connection: Connection, values: Iterable[Any], **given: Any) -> Iterator[Row[Any]]:
+    def rows(self, connection: Connection, values: Iterable[Any], **given: Any) -> Iterator[Any]:
         """The rows of these values. `given`: the query's other parameters."""
         for part in parts(values):
             if len(part) == 1:

@@ -18,7 +18,7 @@ MAXIMUM_FILE_BYTES = 1_048_576
 REPLAY_TABLES: dict[str, tuple[str, ...]] = {
     "merges": ("cis",),
     "splits": ("ci", "parts"),
-    "changes": ("ci", "attribute", "live", "replayed"),
+    "changes": ("ci", "attribute", "before", "after"),
     "opened": ("ci", "kind", "attribute", "recorded", "observed"),
     "gone": ("ci", "kind", "attribute", "recorded", "observed"),
 }
@@ -49,6 +49,9 @@ def replay(days: float, rules: Mapping[str, Any], output: Output, *, database: s
     counts = comparison["counts"]
     words = {"merges": "merges", "splits": "splits", "changes": "changed values", "opened": "new differences", "gone": "differences less"}
     write(", ".join(f"{counts.get(name, 0)} {word}" for name, word in words.items()))
+    for kind, sides in comparison["cases"].items():
+        if sides["before"] != sides["after"]:
+            write(f"open {kind} cases: {sides['before']} before, {sides['after']} after")
     for name, number in comparison["decided"].items():
         write(f"policy {name}: {counted(number, 'decision')}")
     if any(comparison[name] for name in REPLAY_TABLES):
@@ -72,11 +75,10 @@ def _ask(days: float, rules: Mapping[str, Any], url: str | None) -> dict[str, An
 def _run_here(days: float, rules: Mapping[str, Any], database: str) -> dict[str, Any]:
     import msgspec
 
-    from collector.simulation.replay import Replay
+    from collector.simulation.replay import try_rules
     from collector.simulation.rule_set import RuleSet, make_context
     from collector.store.edit import Context
     from collector.store.engine import open_database
-    from collector.store.scratch import open_scratch
     from muster.clock import SystemClock
     from muster.model.ci_class import load_catalogue
 
@@ -84,13 +86,14 @@ def _run_here(days: float, rules: Mapping[str, Any], database: str) -> dict[str,
     if live.is_sqlite and not Path(live.url.database or "").is_file():
         raise ConfigurationError(f"{live.url.database}: there is no such file; name the collector's database")
     try:
-        context = make_context(Context(load_catalogue()), live, msgspec.convert(rules, RuleSet))
-        with open_scratch() as scratch, progress() as advance:
-            work = Replay(
-                live, scratch, context, now=SystemClock().now_ms(), days=days, progress=lambda _stage, done, total: advance(done, total or done + 1)
+        base = Context(load_catalogue())
+        in_force, changed = make_context(base, live, RuleSet()), make_context(base, live, msgspec.convert(rules, RuleSet))
+        with progress() as advance:
+            found = try_rules(
+                live, in_force, changed, now=SystemClock().now_ms(), days=days, progress=lambda _stage, done, total: advance(done, total or done + 1)
             )
-            found: dict[str, Any] = msgspec.to_builtins(work.run())
-            return found
+        plain: dict[str, Any] = msgspec.to_builtins(found)
+        return plain
     finally:
         live.close()
 

@@ -43,7 +43,7 @@ def _cell(value: object) -> str:
     """References to CIs and records by what people call them."""
     if isinstance(value, Mapping):
         if "number" in value and "name" in value:
-            return f"{value['name']} ({value['number']})"
+            return f"{value['name']} ({value['number']})" if value["number"] else str(value["name"])
         if "source" in value and "ref" in value:
             return f"{value['source']}:{value['ref']}"
     if isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):

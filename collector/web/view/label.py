@@ -52,8 +52,8 @@ def attribute_label(class_name: str, attribute: str, catalogue: ClassCatalogue, 
 
 
 def to_link(ci: CiRef, catalogue: ClassCatalogue, viewpoint: Viewpoint) -> CiLink:
-    """By number: short, permanent and easy to say on the telephone."""
-    return CiLink(ci_path(ci.number), ci.name or f"#{ci.number}", class_label(ci.ci_class, catalogue, viewpoint))
+    """By number: short, permanent and easy to say on the telephone. One without a number (of a simulation) has no page."""
+    return CiLink(ci_path(ci.number) if ci.number else "", ci.name or f"#{ci.number}", class_label(ci.ci_class, catalogue, viewpoint))
 
 
 def ci_path(number: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from collector.simulation.replay_job import ReplayView
@@ -10,7 +12,7 @@ from collector.web.view.label import CiLink, attribute_label, find_attribute, to
 from collector.web.view.moment import Moment, to_moment
 from collector.web.view.value import Value, to_value
 from collector.web.view.viewpoint import Viewpoint
-from collector.web.view.wording import DIFFERENCE_KINDS, word
+from collector.web.view.wording import CASE_KINDS, DIFFERENCE_KINDS, word
 from muster.model.ci_class import ClassCatalogue
 
 ROWS_SHOWN = 100
@@ -45,6 +47,12 @@ class ReplayPanel(Struct, frozen=True):
     opened: list[ChangeRow]
     gone: list[ChangeRow]
     decided: list[tuple[str, int]]
+    cases: list[tuple[str, int, int]]  # kind, how many are open before and after, where that differs
+
+
+def _cases(found: Mapping[str, Mapping[str, int]], viewpoint: Viewpoint) -> list[tuple[str, int, int]]:
+    told = [(word(CASE_KINDS, kind, viewpoint), each["before"], each["after"]) for kind, each in sorted(found.items())]
+    return [each for each in told if each[1] != each[2]]
 
 
 def to_replay(view: ReplayView, catalogue: ClassCatalogue, viewpoint: Viewpoint) -> ReplayPanel:
@@ -79,8 +87,8 @@ def to_replay(view: ReplayView, catalogue: ClassCatalogue, viewpoint: Viewpoint)
                 to_link(each.ci, catalogue, viewpoint),
                 "",
                 attribute_label(each.ci.ci_class, each.attribute, catalogue, viewpoint) if each.attribute else viewpoint.say("Class"),
-                to_value(each.live, viewpoint, attribute=find_attribute(each.ci.ci_class, each.attribute, catalogue)),
-                to_value(each.replayed, viewpoint, attribute=find_attribute(each.ci.ci_class, each.attribute, catalogue)),
+                to_value(each.before, viewpoint, attribute=find_attribute(each.ci.ci_class, each.attribute, catalogue)),
+                to_value(each.after, viewpoint, attribute=find_attribute(each.ci.ci_class, each.attribute, catalogue)),
             )
             for each in found.changes[:ROWS_SHOWN]
         ]
@@ -89,4 +97,5 @@ def to_replay(view: ReplayView, catalogue: ClassCatalogue, viewpoint: Viewpoint)
         opened=[differing(each) for each in found.opened[:ROWS_SHOWN]] if found is not None else [],
         gone=[differing(each) for each in found.gone[:ROWS_SHOWN]] if found is not None else [],
         decided=sorted(found.decided.items()) if found is not None else [],
+        cases=_cases(found.cases, viewpoint) if found is not None else [],
     )
