@@ -12,13 +12,14 @@ from aiohttp import web
 
 from collector.api.authentication import bearer_of
 from collector.api.identity import Access, Identity
-from collector.api.keys import AUTH, IDENTITY, PAGE_ACCESS, ROUTE_ACCESS
+from collector.api.keys import AUTH, BODY_LIMITS, IDENTITY, PAGE_ACCESS, ROUTE_ACCESS
 from collector.api.session_cookie import session_secret
-from muster.errors import AuthenticationError, AuthorisationError, InputError
+from muster.errors import AuthenticationError, AuthorisationError, InputError, TooLargeError
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-CSRF-Token"
 CSRF_FIELD = "csrf"
+FORM_LIMIT_BYTES = 1_048_576
 _FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
 
@@ -66,6 +67,19 @@ async def _identify(request: web.Request, access: Access) -> Identity | None:
         return await auth.identify_bearer(bearer)
     secret = session_secret(request)
     return None if secret is None else await auth.identify_session(secret)
+
+
+@web.middleware
+async def size_forms(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+    """Refuse a form that is larger than its route takes, by the length that browsers send, before any of it is read."""
+    if request.content_type in _FORMS and request.method not in SAFE_METHODS:
+        resource = request.match_info.route.resource
+        limit = request.app[BODY_LIMITS].get(f"{request.method} {resource.canonical if resource is not None else ''}", FORM_LIMIT_BYTES)
+        if request.content_length is None:
+            raise InputError("a form needs its Content-Length", path="")
+        if request.content_length > limit:
+            raise TooLargeError(f"the form has {request.content_length} bytes, the limit is {limit}", limit_bytes=limit)
+    return await handler(request)
 
 
 async def _guard_write(request: web.Request, identity: Identity | None) -> None:

@@ -11,7 +11,7 @@ import structlog
 from aiohttp import web
 
 from collector.api import resource as resources
-from collector.api.access import check_access
+from collector.api.access import check_access, size_forms
 from collector.api.authentication import Authenticator
 from collector.api.description import describe_api
 from collector.api.fault import render_problem, to_problem
@@ -19,6 +19,7 @@ from collector.api.idempotency import Repeats, answer_repeats
 from collector.api.identity import Access
 from collector.api.keys import (
     AUTH,
+    BODY_LIMITS,
     CATALOGUE,
     CLOCK,
     DESCRIPTION,
@@ -50,7 +51,7 @@ from muster.plugins import load_plugins
 
 log = structlog.get_logger(__name__)
 REPORTS_PATH = "/v1/reports"
-FORM_LIMIT_BYTES = 1_048_576
+LARGEST_FORM_BYTES = 96 * 1_048_576  # `size_forms` holds each to its own limit
 REFUSALS_LOGGED = Rate(per_second=1 / 60, burst=3)  # of one address for one reason; all are counted
 REFUSAL_LOG: web.AppKey[Bucket] = web.AppKey("refusal_log", Bucket)
 API_HEADERS = {
@@ -77,7 +78,7 @@ class Ground:
 
 def make_app(ground: Ground, parts: Parts) -> web.Application:
     """The application, not yet listening. Bodies must reach it as they came: run it with `auto_decompress=False`."""
-    app = web.Application(middlewares=[answer_faults, check_access, answer_repeats], client_max_size=FORM_LIMIT_BYTES)
+    app = web.Application(middlewares=[answer_faults, size_forms, check_access, answer_repeats], client_max_size=LARGEST_FORM_BYTES)
     app[READER], app[WRITER], app[CLOCK] = ground.reader, ground.writer, ground.clock
     app[CATALOGUE], app[SETTINGS], app[AUTH] = ground.catalogue, ground.settings, ground.authenticator
     app[PARTS], app[REFUSALS], app[REFUSAL_LOG] = parts, ground.refusals, Bucket(REFUSALS_LOGGED, ground.clock)
@@ -85,6 +86,7 @@ def make_app(ground: Ground, parts: Parts) -> web.Application:
     app[REPLAYS] = ReplayJobs(ground.reader.database)
     app.on_shutdown.append(_stop_replays)
     routes = load_routes()
+    app[BODY_LIMITS] = {route.key: route.body_limit for route in routes if route.body_limit}
     app[ROUTE_ACCESS] = decide_access(routes, metrics_open=ground.settings.metrics_open)
     for route in routes:
         if route.method == "GET":

@@ -20,6 +20,7 @@ from muster.wire.compression import inflate
 T = TypeVar("T")
 Q = TypeVar("Q", bound=msgspec.Struct)
 JSON_BODY_LIMIT = 4 * 1_048_576
+QUICK_BYTES = 65_536  # larger bodies are decoded beside the loop
 _CHUNK = 65_536
 
 
@@ -29,8 +30,12 @@ async def read_body(request: web.Request, kind: type[T], *, limit: int = JSON_BO
     if media_type not in ("application/json", "application/octet-stream") and not media_type.endswith("+json"):
         raise MediaTypeError(f"Content-Type {quote(media_type)} is not taken here; send application/json", path="")
     raw = await read_bytes(request, limit=limit)
-    plain = inflate(raw, request.headers.get("Content-Encoding", ""), maximum_compressed_bytes=limit, maximum_inflated_bytes=limit)
-    return decode(plain, kind, "application/json")
+    encoding = request.headers.get("Content-Encoding", "")
+
+    def read() -> T:
+        return decode(inflate(raw, encoding, maximum_compressed_bytes=limit, maximum_inflated_bytes=limit), kind, "application/json")
+
+    return read() if len(raw) <= QUICK_BYTES and not encoding else await asyncio.to_thread(read)
 
 
 async def read_bytes(request: web.Request, *, limit: int) -> bytes:

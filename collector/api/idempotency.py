@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from collector.api.exchange import JSON_BODY_LIMIT, read_bytes
-from collector.api.keys import BODY, CLOCK, IDENTITY, REPEATS
+from collector.api.keys import BODY, BODY_LIMITS, CLOCK, IDENTITY, REPEATS
 from muster.errors import ConflictError, InputError
 
 HEADER = "Idempotency-Key"
@@ -46,8 +46,10 @@ class Repeats:
     def begin(self, key: tuple[str, str, str, str], digest: bytes, now_seconds: float) -> _Kept:
         kept = self._kept[key] = _Kept(digest, now_seconds)
         self._kept.move_to_end(key)
-        while len(self._kept) > KEPT_LIMIT:
-            self._kept.popitem(last=False)
+        if len(self._kept) > KEPT_LIMIT:  # what is under way stays: forgotten, it could be done twice
+            answered = next((name for name, each in self._kept.items() if each.status), None)
+            if answered is not None:
+                del self._kept[answered]
         return kept
 
     def forget(self, key: tuple[str, str, str, str]) -> None:
@@ -63,7 +65,9 @@ async def answer_repeats(request: web.Request, handler: Callable[[web.Request], 
         return await handler(request)
     if not 0 < len(given) <= KEY_LIMIT:
         raise InputError(f"{HEADER} has 1 to {KEY_LIMIT} characters", path=HEADER)
-    body = request[BODY] = await read_bytes(request, limit=LARGEST_BODY_BYTES)
+    resource = request.match_info.route.resource
+    own = request.app[BODY_LIMITS].get(f"{request.method} {resource.canonical if resource is not None else ''}", 0)
+    body = request[BODY] = await read_bytes(request, limit=max(own, LARGEST_BODY_BYTES))
     repeats, now_seconds = request.app[REPEATS], request.app[CLOCK].monotonic_seconds()
     key, digest = (identity.actor, request.method, request.path_qs, given), hashlib.sha256(body).digest()
     kept = repeats.find(key, now_seconds)

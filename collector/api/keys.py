@@ -46,6 +46,8 @@ PAGE_FAULT: web.AppKey[Callable[[web.Request, Problem], Awaitable[web.StreamResp
 SILENT: web.AppKey[MutableSet[Any]] = web.AppKey("silent")
 # Answers to writes with an Idempotency-Key.
 REPEATS: web.AppKey[Repeats] = web.AppKey("repeats")
+# The routes of the API that take larger bodies than others: "METHOD /path/{as}/declared" → bytes.
+BODY_LIMITS: web.AppKey[dict[str, int]] = web.AppKey("body_limits")
 # OpenAPI of every route.
 DESCRIPTION: web.AppKey[dict[str, Any]] = web.AppKey("description", dict)
 
@@ -67,7 +69,7 @@ def actor_of(request: web.Request) -> str:
 
 
 __all__: list[Any] = [
-    "AUTH", "BODY", "CATALOGUE", "CLOCK", "DESCRIPTION", "IDENTITY", "PAGE_ACCESS", "PAGE_FAULT", "PARTS",
+    "AUTH", "BODY", "BODY_LIMITS", "CATALOGUE", "CLOCK", "DESCRIPTION", "IDENTITY", "PAGE_ACCESS", "PAGE_FAULT", "PARTS",
     "READER", "REFUSALS", "REPEATS", "ROUTE_ACCESS", "SETTINGS", "SILENT", "WRITER",
     "actor_of", "identity_of",
 ]  # fmt: skip

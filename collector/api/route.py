@@ -22,7 +22,8 @@ class Route:
     """One route. `access`: the least role, or `open`.
 
     `query`: a struct of its parameters. `body`: the type of a JSON body. `answer`: the type of the answer, None: none (204) or not JSON
-    (`answer_type`). `item`: what a Page holds. `statuses`: problems of its own beside those that any route may answer.
+    (`answer_type`). `item`: what a Page holds. `statuses`: problems of its own beside those that any route may answer. `body_limit`: bytes
+    of a body, where it may be larger than others.
     """
 
     method: str
@@ -40,6 +41,7 @@ class Route:
     statuses: tuple[int, ...] = ()
     has_etag: bool = False
     needs_match: bool = False
+    body_limit: int = 0
 
     @property
     def key(self) -> str:

@@ -52,18 +52,23 @@ class ReplayJobs:
         self._live = live
         self._views: dict[str, ReplayView] = {}
         self._task: asyncio.Task[None] | None = None
+        self._is_starting = False
         self._is_stopping = False
 
-    def start(self, base: Context, wish: ReplayWish, now: int) -> ReplayView:
+    async def start(self, base: Context, wish: ReplayWish, now: int) -> ReplayView:
         """Begin one. Raises DocumentError and InputError for rules that are none, ConflictError (`replay-running`)."""
-        if self._task is not None and not self._task.done():
+        if self._is_starting or (self._task is not None and not self._task.done()):
             raise ConflictError("a replay is running; wait for its end, it needs the machine's disk and a processor", code="replay-running")
-        in_force, changed = make_context(base, self._live, RuleSet()), make_context(base, self._live, wish)
+        self._is_starting = True
+        try:
+            contexts = await asyncio.to_thread(lambda: (make_context(base, self._live, RuleSet()), make_context(base, self._live, wish)))
+        finally:
+            self._is_starting = False
         view = ReplayView(secrets.token_hex(8), "running", wish.days, now)
         self._views[view.id] = view
         for gone in list(self._views)[:-KEPT]:
             del self._views[gone]
-        self._task = asyncio.ensure_future(self._run(view.id, (in_force, changed), wish.days, now))
+        self._task = asyncio.ensure_future(self._run(view.id, contexts, wish.days, now))
         return view
 
     def get(self, job_id: str) -> ReplayView:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from collector.api.keys import PAGE_ACCESS, PAGE_FAULT
+from collector.api.keys import BODY_LIMITS, PAGE_ACCESS, PAGE_FAULT
 from collector.web import pages
 from collector.web.asset import load_assets
 from collector.web.content_policy import add_page_headers
@@ -32,6 +32,8 @@ def add_pages(app: web.Application) -> None:
         for route in module.routes:
             app.router.add_route(route.method, route.path, route.handler)
             access[f"{route.method} {route.path}"] = route.access
+            if route.form_limit:
+                app[BODY_LIMITS][f"{route.method} {route.path}"] = route.form_limit
     served = app.router.add_get(STATIC_ROUTE, send_asset).resource
     assert served is not None, "a route that was just added has its resource"
     access[f"GET {served.canonical}"] = "open"

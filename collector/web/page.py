@@ -14,12 +14,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True)
 class Route:
-    """One route. `access`: the least role; `open` needs no session."""
+    """One route. `access`: the least role; `open` needs no session. `form_limit`: bytes of a form, where it may be larger than others."""
 
     method: str
     path: str
     handler: Handler
     access: Access = "viewer"
+    form_limit: int = 0
 
 
 @dataclass(frozen=True)

@@ -70,3 +70,13 @@ def test_a_reader_sees_classes_and_no_form(visit: Callable[..., Watched]) -> Non
     assert watched.page.locator("form[action='/record/ci']").count() == 0
     watched.open("/classes")
     assert "服务器" in watched.page.inner_text("main")
+
+
+def test_a_file_may_be_larger_than_a_form(pages: PageServer, visit: Callable[..., Watched]) -> None:
+    rows = "".join(f"big-{at},BIG-{at},{'x' * 10_000}\n" for at in range(220))
+    watched = visit(who="ada", has_script=False)
+    watched.open("/record")
+    file = {"name": "big.csv", "mimeType": "text/csv", "buffer": f"Name,Serial,Remark\n{rows}".encode()}
+    watched.page.set_input_files("input[type=file]", files=[file])  # type: ignore[list-item]  # a payload as the driver takes it
+    watched.page.click("button[value=try]")
+    assert "220" in watched.page.wait_for_selector("[role=status]").inner_text()

@@ -12,7 +12,7 @@ from collector.api.exchange import answer, read_body, read_query
 from collector.api.keys import CATALOGUE, CLOCK, PARTS, READER, WRITER, actor_of
 from collector.api.route import Resource, Route
 from collector.imports.mapping import parse_mapping
-from collector.imports.reading import read_wishes
+from collector.imports.reading import read_rows
 from collector.imports.table import FILE_LIMIT
 from collector.store.imported import ImportJob, ImportReport, run_import
 from muster.ports import Page, RecordView
@@ -47,12 +47,13 @@ async def create(request: web.Request) -> web.Response:
     mapping = await asyncio.to_thread(parse_mapping, wanted.mapping, wanted.mapping_name, catalogue)
     now, actor = request.app[CLOCK].now_ms(), actor_of(request)
 
-    def work(connection: Any) -> ImportReport:
-        wishes = read_wishes(wanted.content, mapping, catalogue)
-        job = ImportJob(mapping, wishes, wanted.file_name, is_dry_run=wanted.dry_run, skips_bad=wanted.skip_bad)
-        return run_import(connection, context, job, actor=actor, now=now, reason=wanted.reason)
+    with await asyncio.to_thread(read_rows, wanted.content, mapping) as rows:
 
-    told = await request.app[WRITER].run(work)
+        def work(connection: Any) -> ImportReport:
+            job = ImportJob(mapping, rows.wishes(mapping, catalogue), wanted.file_name, is_dry_run=wanted.dry_run, skips_bad=wanted.skip_bad)
+            return run_import(connection, context, job, actor=actor, now=now, reason=wanted.reason)
+
+        told = await request.app[WRITER].run(work)
     if told.is_applied:
         request.app[PARTS].poke()
     return answer(told)
@@ -70,7 +71,7 @@ RESOURCE = Resource(
     routes=(
         Route(
             "POST", "/v1/imports", create, "configuration_manager", "Put a file on record, or try it",
-            body=ImportRequest, answer=ImportReport, statuses=(413, 422),
+            body=ImportRequest, answer=ImportReport, statuses=(413, 422), body_limit=BODY_LIMIT,
         ),
         Route(
             "GET", "/v1/records", list_records, "viewer", "All that is on record, for exports",

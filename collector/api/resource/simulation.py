@@ -61,7 +61,7 @@ REPLAYS: web.AppKey[ReplayJobs] = web.AppKey("replays", ReplayJobs)
 async def start_replay(request: web.Request) -> web.Response:
     """Runs beside everything else; ask for it by its id."""
     wish = await read_body(request, ReplayWish)
-    view = request.app[REPLAYS].start(request.app[PARTS].context, wish, request.app[CLOCK].now_ms())
+    view = await request.app[REPLAYS].start(request.app[PARTS].context, wish, request.app[CLOCK].now_ms())
     return answer(view, status=202)
 
 

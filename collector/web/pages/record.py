@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from aiohttp import web
@@ -9,7 +10,8 @@ from aiohttp.web_request import FileField
 
 from collector.api.keys import CATALOGUE, CLOCK, PARTS, WRITER, actor_of
 from collector.imports.mapping import parse_mapping
-from collector.imports.reading import read_wishes
+from collector.imports.reading import read_rows
+from collector.imports.table import FILE_LIMIT
 from collector.store.imported import ImportJob, ImportReport, run_import
 from collector.store.recorded import Patch
 from collector.store.recording import record_ci
@@ -23,6 +25,7 @@ from muster.model.identifier import IDENTIFIER_KINDS
 
 REASON_LENGTH = 500
 FAULTS_SHOWN = 100
+FORM_LIMIT = FILE_LIMIT + 1_048_576
 EXAMPLE = """id = "servers"
 class = "server"
 
@@ -92,18 +95,19 @@ async def take_file(request: web.Request) -> web.StreamResponse:
     file = form.get("file")
     if not isinstance(file, FileField) or not file.filename:
         return await _render(request, given, status=422, import_fault=visit_of(request).viewpoint.say("Choose a file."))
-    name, content = file.filename, file.file.read()
+    name, content = file.filename, await asyncio.to_thread(file.file.read)
     context, now, actor = request.app[PARTS].context, request.app[CLOCK].now_ms(), actor_of(request)
     is_trial = form.get("action") != "import"
     try:
         mapping = parse_mapping(given["mapping"], "mapping.toml", context.catalogue)
+        with await asyncio.to_thread(read_rows, content, mapping) as rows:
 
-        def work(connection: Any) -> ImportReport:
-            wishes = read_wishes(content, mapping, context.catalogue)
-            job = ImportJob(mapping, wishes, name, is_dry_run=is_trial, skips_bad=form.get("skip_bad") == "1")
-            return run_import(connection, context, job, actor=actor, now=now, reason=given["reason"][:REASON_LENGTH])
+            def work(connection: Any) -> ImportReport:
+                wishes = rows.wishes(mapping, context.catalogue)
+                job = ImportJob(mapping, wishes, name, is_dry_run=is_trial, skips_bad=form.get("skip_bad") == "1")
+                return run_import(connection, context, job, actor=actor, now=now, reason=given["reason"][:REASON_LENGTH])
 
-        told = await request.app[WRITER].run(work)
+            told = await request.app[WRITER].run(work)
     except (ConfigurationError, InputError) as error:
         return await _render(request, given, status=422, import_fault=str(error))
     if told.is_applied:
@@ -119,6 +123,6 @@ PAGE = PageModule(
     (
         Route("GET", "/record", show),
         Route("POST", "/record/ci", take_ci, "configuration_manager"),
-        Route("POST", "/record/file", take_file, "configuration_manager"),
+        Route("POST", "/record/file", take_file, "configuration_manager", form_limit=FORM_LIMIT),
     ),
 )

@@ -56,7 +56,7 @@ async def start_replay(request: web.Request) -> web.StreamResponse:
     rules = {name: str(form.get(name, "")).replace("\r\n", "\n") for name in ("days", "classes", "policies", "settings")}
     try:
         wish = _parse_wish(rules)
-        request.app[REPLAYS].start(request.app[PARTS].context, wish, request.app[CLOCK].now_ms())
+        await request.app[REPLAYS].start(request.app[PARTS].context, wish, request.app[CLOCK].now_ms())
     except (ConfigurationError, ConflictError, InputError) as error:
         return await _respond(request, status=422, fault=str(error), rules=rules)
     return web.Response(status=303, headers={"Location": "/simulate#replay"})
