@@ -48,6 +48,7 @@ from muster.wire.report import CONTENT_TYPE_MSGPACK, Item, Report, Section, Sour
 from tests.support.postgresql_server import fresh_database
 
 START = 1_772_359_200_000  # 2026-03-01T10:00:00Z
+MINUTE = 60_000
 GROUP = 100  # reports of one commit
 SECTIONS = 12
 PACKAGES_CHANGED = 600
@@ -97,8 +98,8 @@ def told(*items: Item, is_full: bool = True) -> Section:
 
 
 def envelope(number: int, sequence: int, sections: dict[str, Section]) -> Envelope:
-    """A report as the HTTP edge hands it on; reports of one source are a second apart."""
-    at = START + sequence * 1000
+    """A report as the HTTP edge hands it on; one source reports each minute, thousands of them one after the other meanwhile."""
+    at = START + sequence * MINUTE + number * 5 % MINUTE
     origin = Source("agent", f"h{number}", f"{number:032x}", "z1")
     body = msgspec.msgpack.encode(Report(source=origin, sequence=sequence, observed_at=at, sections=sections))
     return Envelope(decode_report(body, CONTENT_TYPE_MSGPACK), body, CONTENT_TYPE_MSGPACK, at + 500)
@@ -187,7 +188,8 @@ def unchanged(database: Database, size: Size) -> tuple[float, float]:
     for sequence in range(2, 2 + size.unchanged // hosts):
         for number in range(hosts):
             same = {"host": told(host(number), is_full=False), **dict.fromkeys(empty, told(is_full=False))}
-            bodies.append((envelope(number, sequence, same).body, START + sequence * 1000 + 500))
+            given = envelope(number, sequence, same)
+            bodies.append((given.body, given.received_at))
     began, before_cpu = time.perf_counter(), time.process_time()
     for first in range(0, len(bodies), 2 * GROUP):
         made = [

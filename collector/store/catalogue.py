@@ -54,12 +54,12 @@ def apply_documents(
 def _to_be(connection: Connection, documents: Mapping[str, str], classes: ClassCatalogue, owner: str, *, removes_absent: bool) -> dict[str, str]:
     """Every document that will be in force, by the service's id: the new ones, and what stays."""
     current = {each.service_id: each for each in load_definitions(connection)}
-    given = _ids_of(documents)
+    given = ids_of(documents)
     staying = {name: each for name, each in current.items() if name not in given.values() and not (removes_absent and _is_of(each, owner))}
     checked = check_catalogue(documents, {name: _value_of(each) for name, each in staying.items()})
     for file, text in documents.items():
         _check_queries(file, text, classes)
-    files = {str(name): file for file, name in _ids_of(documents).items()}
+    files = {str(name): file for file, name in ids_of(documents).items()}
     return {**{name: each.document for name, each in staying.items()}, **{name: documents[files[name]] for name in checked}}
 
 
@@ -77,7 +77,7 @@ def _find_held(connection: Connection, documents: Mapping[str, str], owner: str)
     """The services of these documents that the folder holds and somebody else names."""
     if owner == DIRECTORY:
         return set()
-    return {each.service_id for each in load_definitions(connection) if each.applied_by == DIRECTORY} & set(_ids_of(documents).values())
+    return {each.service_id for each in load_definitions(connection) if each.applied_by == DIRECTORY} & set(ids_of(documents).values())
 
 
 def _is_of(definition: StoredDefinition, owner: str) -> bool:
@@ -85,7 +85,7 @@ def _is_of(definition: StoredDefinition, owner: str) -> bool:
     return (definition.applied_by == DIRECTORY) == (owner == DIRECTORY)
 
 
-def _ids_of(documents: Mapping[str, str]) -> dict[str, Any]:
+def ids_of(documents: Mapping[str, str]) -> dict[str, Any]:
     """File → id, of those that have one; what is wrong is told by the check."""
     found = {}
     for file, text in documents.items():

@@ -61,7 +61,10 @@ def _export(case: Mapping[str, Any], path: Path) -> None:
         write(text)
         return
     try:
-        path.write_text(text if text.endswith("\n") else f"{text}\n", encoding="utf-8")
+        with path.open("x", encoding="utf-8") as file:  # never through a link, never over what is there
+            file.write(text if text.endswith("\n") else f"{text}\n")
+    except FileExistsError:
+        raise ConfigurationError(f"{path} is there already; name another file, or remove it first") from None
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be written: {error.strerror}; check path, rights and space") from None
     write(f"{path}: {len(case['steps'])} steps; look through it before you give it away, then: muster simulate --empty {path}")

@@ -31,6 +31,13 @@ def test_plan_changes_nothing_and_apply_does_what_it_said(engine: Served) -> Non
     assert engine.ask("GET", "/v1/services/planned/document").body.decode() == shop(name="planned")
 
 
+def test_a_plan_tells_of_what_does_not_change_only_where_it_was_given(engine: Served) -> None:
+    both = documents(shop(name="same"), shop(name="same-again"))
+    assert engine.ask("POST", "/v1/services/apply", both).status == 200
+    planned = engine.ask("POST", "/v1/services/plan", documents(shop(name="same-again")))
+    assert [(each["service_id"], each["action"]) for each in planned.value["items"]] == [("same-again", "unchanged")]
+
+
 def test_one_faulty_document_refuses_all_with_file_line_and_suggestion(engine: Served) -> None:
     faulty = shop(name="faulty").replace("owner:", "ownr:")
     answered = engine.ask("POST", "/v1/services/apply", documents(shop(name="right"), faulty))

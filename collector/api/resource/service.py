@@ -13,7 +13,7 @@ from collector.api.exchange import answer, ask_store, read_body, read_id, read_i
 from collector.api.keys import CATALOGUE, CLOCK, PARTS, READER, WRITER, actor_of
 from collector.api.route import Resource, Route
 from collector.service_figure import Case
-from collector.store.catalogue import apply_documents, plan_documents
+from collector.store.catalogue import apply_documents, ids_of, plan_documents
 from collector.store.service import PlannedService
 from muster.errors import InputError
 from muster.instant import render_instant
@@ -85,7 +85,7 @@ async def plan(request: web.Request) -> web.Response:
     actor = actor_of(request)
     classes = request.app[CATALOGUE]
     planned = await ask_store(request, lambda connection: plan_documents(connection, documents, classes, owner=actor, removes_absent=removes_absent))
-    return answer(ServicePlan([each for each in planned if each.action != "unchanged" or _names(documents, each)]))
+    return answer(await asyncio.to_thread(_tell, documents, planned))
 
 
 async def apply(request: web.Request) -> web.Response:
@@ -96,7 +96,7 @@ async def apply(request: web.Request) -> web.Response:
         lambda connection: apply_documents(connection, documents, classes, now, owner=actor, removes_absent=removes_absent)
     )
     request.app[PARTS].poke()
-    return answer(ServicePlan([each for each in applied if each.action != "unchanged" or _names(documents, each)]))
+    return answer(await asyncio.to_thread(_tell, documents, applied))
 
 
 async def get_availability(request: web.Request) -> web.Response:
@@ -140,8 +140,10 @@ async def _read_documents(request: web.Request) -> tuple[dict[str, str], bool]:
     return documents, given.removes_absent
 
 
-def _names(documents: dict[str, str], planned: PlannedService) -> bool:
-    return any(f"id: {planned.service_id}" in text for text in documents.values())
+def _tell(documents: dict[str, str], planned: list[PlannedService]) -> ServicePlan:
+    """What changes, and of what does not only that which was given."""
+    named = set(ids_of(documents).values())
+    return ServicePlan([each for each in planned if each.action != "unchanged" or each.service_id in named])
 
 
 RESOURCE = Resource(
