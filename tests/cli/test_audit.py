@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 from tests.cli.conftest import Office
+from tests.conftest import ROOT
 
 
 def copy_of(office: Office, folder: Path) -> Path:
@@ -62,3 +65,27 @@ def test_entries_are_listed_and_exported_by_action(office: Office) -> None:
     exported = office.run("audit", "export", "--action", "token_created", "--output", "csv")
     assert exported.out.splitlines()[0] == "entry,at,who,action,subject,detail,hash"
     assert len(exported.out.splitlines()) == 1 + sum(each["action"] == "token_created" for each in listed)
+
+
+def test_the_program_of_the_documentation_follows_the_chain_and_finds_an_edit_of_any_column(office: Office, tmp_path: Path) -> None:
+    head = office.read("audit", "verify")["head"]
+    program = (ROOT / "docs/audit.md").read_text(encoding="utf-8").partition("```python\n")[2].partition("```")[0]
+    copy = copy_of(office, tmp_path)
+    copy.chmod(0o600)
+    followed = run_program(program, copy)
+    assert (followed.returncode, followed.stdout.strip()) == (0, head)
+    for column in ("at", "actor", "action", "subject", "detail", "previous_hash", "hash"):
+        with sqlite3.connect(copy) as edited:
+            was = edited.execute(f"SELECT {column} FROM audit WHERE id = 2").fetchone()
+            other = 1 if column == "at" else "x" if isinstance(was[0], str) else b"x"
+            edited.execute(f"UPDATE audit SET {column} = ? WHERE id = 2", (other,))
+        edited.close()
+        found = run_program(program, copy)
+        assert (found.returncode, found.stderr.strip()) == (1, "does not hold at entry 2"), column
+        with sqlite3.connect(copy) as edited:
+            edited.execute(f"UPDATE audit SET {column} = ? WHERE id = 2", was)
+        edited.close()
+
+
+def run_program(program: str, copy: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", program, str(copy)], capture_output=True, text=True, check=False, timeout=60)
