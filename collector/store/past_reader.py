@@ -23,6 +23,7 @@ from muster.model.ci_class import ClassCatalogue
 from muster.ports import BaselineCheck, BaselineCi, BaselineView, CiAsAt, CiComparison, Page
 
 DEFAULT_LIMIT = 50
+_FROM, _TO = ("from", "known_from"), ("to", "known_to")  # how a comparison calls the instants of its sides
 
 
 class PastReader:
@@ -36,9 +37,10 @@ class PastReader:
     def _then(self, connection: Connection) -> Reading:
         return Reading(connection, self._catalogue, self._settings, self._clock.now_ms())
 
-    def _moment(self, at: int | None, known_at: int | None) -> Moment:
+    def _moment(self, at: int | None, known_at: int | None, names: tuple[str, str] = ("at", "known")) -> Moment:
+        """`names`: of the parameters that gave the two instants."""
         now = self._clock.now_ms()
-        for name, instant in (("at", at), ("known", known_at)):
+        for name, instant in zip(names, (at, known_at), strict=True):
             if instant is not None and instant > now:
                 raise InputError("that instant has not come yet; ask for one that has passed", path=name)
         return Moment(now if at is None else at, now if known_at is None else known_at)
@@ -79,7 +81,7 @@ class PastReader:
         self, key: str, before: int, after: int | None = None, *, known_before: int | None = None, known_after: int | None = None
     ) -> CiComparison:
         """What became of a CI between two instants."""
-        moments = self._moment(before, known_before), self._moment(after, known_after)
+        moments = self._moment(before, known_before, _FROM), self._moment(after, known_after, _TO)
         with self._database.connect() as connection:
             return read_comparison.compare_ci(self._then(connection), key, *moments)
 
@@ -87,7 +89,7 @@ class PastReader:
         self, scope: Scope, before: tuple[int, int | None], after: tuple[int | None, int | None], *, cursor: str | None = None, limit: int = 50
     ) -> Page:
         """CiComparison rows of a scope between two moments, each (at, known at)."""
-        sides = Side(scope, self._moment(*before)), Side(scope, self._moment(*after))
+        sides = Side(scope, self._moment(*before, _FROM)), Side(scope, self._moment(*after, _TO))
         with self._database.connect() as connection:
             return read_comparison.compare_scopes(self._then(connection), *sides, cursor=cursor, limit=limit)
 

@@ -134,10 +134,21 @@ def _say_line(row: Any, sources: Mapping[int, SourceRef]) -> str:
     old, new = decode(row.old_value), decode(row.new_value)
     name = row.attribute or {"identity": "the CI", "presence": "presence", "lifecycle": "lifecycle"}.get(row.layer, row.layer)
     if row.old_value is None:
-        return f"{row.layer}: {name} is {quote(new)}, by {by}."
+        return f"{row.layer}: {name} is {_say_value(new)}, by {by}."
     if row.new_value is None:
-        return f"{row.layer}: {name} is no longer {quote(old)}, by {by}."
-    return f"{row.layer}: {name} became {quote(new)}, was {quote(old)}, by {by}."
+        return f"{row.layer}: {name} is no longer {_say_value(old)}, by {by}."
+    return f"{row.layer}: {name} became {_say_value(new)}, was {_say_value(old)}, by {by}."
+
+
+def _say_value(value: Any) -> str:
+    """A value in a sentence: names with their values where it is made of several."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_say_value(each)}" for name, each in value.items()) or "empty"
+    if isinstance(value, list):
+        return ", ".join(map(_say_value, value)) or "empty"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return quote(value) if isinstance(value, str) else str(value)
 
 
 def _link_steps(detail: CiDetail) -> list[ChainStep]:

@@ -53,7 +53,7 @@ def show(case: CaseArgument, output: OutputOption = Output.TABLE, url: UrlOption
     """One case: whom it concerns, what speaks for and against, what a merge would make, and what may be decided."""
     found: dict[str, Any] = open_client(url).get(f"/v1/cases/{part(case)}")
     rows: list[tuple[str, object]] = [(each.name, each.read(found)) for each in COLUMNS]
-    rows += [("evidence", {name: value}) for name, value in found["evidence"].items()]
+    rows += [(f"evidence: {name.replace('_', ' ')}", value) for name, value in found["evidence"].items()]
     names = {each["id"]: f"{each['name']} (#{each['number']})" for each in found["members"]}
     rows += list(evidence_rows(found["identifiers"], names)) if found["preview"] is None else list(preview_rows(found["preview"]))
     rows.append(("may be decided", ", ".join(found["actions"]) or "nothing more"))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from muster.cli.client import open_client, part
-from muster.cli.output import EXIT_REFUSED, Output, OutputOption, UrlOption, clean, column, localised, show_list, show_one, tell
+from muster.cli.output import EXIT_REFUSED, Output, OutputOption, UrlOption, clean, column, counted, localised, show_list, show_one, tell
 from muster.errors import DocumentError
 from muster.model.ci_class import SHIPPED_CLASSES
 from muster.model.class_check import find_faults
@@ -68,7 +68,7 @@ def check(
     if faults:
         raise typer.Exit(EXIT_REFUSED)
     own = sorted({each.name for each in definitions if not each.is_shipped})
-    tell(f"{len(own)} classes are right: {', '.join(own)}", {"classes": own}, output)
+    tell(f"nothing is wrong with {counted(len(own), 'class')}: {', '.join(own)}", {"classes": own}, output)
 
 
 def _say(attribute: dict[str, Any]) -> str:

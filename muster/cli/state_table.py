@@ -48,4 +48,4 @@ def _cell(value: object) -> str:
             return f"{value['source']}:{value['ref']}"
     if isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
         return ", ".join(map(_cell, value))
-    return to_text(value)
+    return "; ".join(value.splitlines()) if isinstance(value, str) and value else to_text(value)

@@ -17,6 +17,7 @@ def test_ci_and_its_difference_explain_themselves(engine: Served) -> None:
     (ci,) = engine.get("/v1/cis?query=why-1")["items"]
     explained = engine.get(f"/v1/cis/{ci['id']}/explanation", token="viewer")
     assert [(link["ref"], link["rule"]) for link in explained["links"]] == [("why-1", "first_seen")]
+    assert "{" not in " ".join(step["text"] for step in explained["chain"])
     assert {"vendor"} <= {fact["attribute"] for fact in explained["facts"]}
     (difference,) = engine.get(f"/v1/differences?ci={ci['id']}")["items"]
     body = {"decision": "reject", "observed_token": difference["observed_token"], "reason": "not ours"}
@@ -43,3 +44,16 @@ def test_case_file_of_a_ci_can_be_run(engine: Served) -> None:
     with open_scratch() as database:
         state = run_case(parse_case(json.dumps(case), "case.json"), database)
     assert len([each for each in state["cis"] if each["class"] == "server"]) >= 1
+
+
+def test_an_instant_to_come_is_told_by_the_name_that_it_was_given_under(engine: Served) -> None:
+    assert engine.report(make_server("why-3")).status == 200
+    (ci,) = engine.get("/v1/cis?query=why-3")["items"]
+    for path, name in (
+        (f"/v1/cis/{ci['id']}/as-at?at=2999-01-01T00:00:00Z", "at"),
+        (f"/v1/cis/{ci['id']}/comparison?from=2026-01-01T00:00:00Z&to=2999-01-01T00:00:00Z", "to"),
+        ("/v1/comparison?from=2999-01-01T00:00:00Z", "from"),
+        ("/v1/comparison?from=2026-01-01T00:00:00Z&known_to=2999-01-01T00:00:00Z", "known_to"),
+    ):
+        answered = engine.ask("GET", path)
+        assert (answered.status, name + ":" in answered.value["detail"] or name == answered.value.get("path")) == (422, True), answered.value
