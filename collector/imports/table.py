@@ -27,6 +27,7 @@ CELL_LIMIT = 16_384
 _INFLATED_LIMIT = 512 * 1_048_576
 _RATIO_LIMIT = 200  # of a whole workbook; real ones stay below 30
 _PARTS_LIMIT = 2_000
+_TEXTS_LIMIT = 64 * 1_048_576  # of any part but sheets, which are read row by row: the list of all texts is held in memory
 _NO_ENCODINGS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "unicode_escape", "raw-unicode-escape", "raw_unicode_escape"})
 _DELIMITERS = (",", ";", "\t", "|")
 
@@ -222,6 +223,10 @@ def _check_archive(content: bytes) -> None:
     if len(parts) > _PARTS_LIMIT or inflated > _INFLATED_LIMIT or inflated > max(len(content), 65_536) * _RATIO_LIMIT:
         message = f"the workbook unpacks to {inflated} bytes in {len(parts)} parts, more than any real one of its size"
         raise TooLargeError(message, limit_bytes=_INFLATED_LIMIT)
+    for each in parts:
+        if each.file_size > _TEXTS_LIMIT and not each.filename.startswith("xl/worksheets/"):
+            message = f"{quote(each.filename)} of the workbook unpacks to {each.file_size} bytes, the limit is {_TEXTS_LIMIT}; save the sheet as CSV"
+            raise TooLargeError(message, limit_bytes=_TEXTS_LIMIT)
     if not any(each.filename == "xl/workbook.xml" for each in parts):
         raise InputError("a zip archive, and no workbook; save it as .xlsx", path="")
 

@@ -6,6 +6,7 @@ import base64
 import threading
 from typing import Any
 
+from collector.api.idempotency import KEPT_LIMIT, Repeats
 from collector.imports.table import ROWS_LIMIT
 from tests.api.served import Answered, Served, make_server
 
@@ -42,6 +43,16 @@ def test_a_large_file_with_a_key_is_put_on_record_once(engine: Served) -> None:
     first, again = (engine.ask("POST", "/v1/imports", body, token=MANAGER, Idempotency_Key="large-1") for _ in range(2))
     assert (first.status, first.value["new"]) == (200, 1_200)
     assert (again.value, again.headers.get("Idempotency-Replayed")) == (first.value, "true")
+
+
+def test_what_is_under_way_is_never_forgotten_for_what_was_answered() -> None:
+    repeats = Repeats()
+    keys = [("person:kim", "POST", "/v1/imports", str(at)) for at in range(KEPT_LIMIT + 2)]
+    repeats.begin(keys[0], b"", 0.0)
+    for key in keys[1:]:
+        repeats.begin(key, b"", 0.0).status = 200
+    found = [repeats.find(key, 1.0) for key in keys[:4]]
+    assert [each is not None for each in found] == [True, False, False, True]
 
 
 def test_reports_are_taken_while_a_file_is_read(engine: Served) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import io
 import json
+import random
 import zipfile
 from typing import Any
 
@@ -98,6 +99,16 @@ def test_a_workbook_that_unpacks_to_far_more_is_refused_before_it_is_opened() ->
         archive.writestr("xl/workbook.xml", "")
         archive.writestr("xl/sharedStrings.xml", b"0" * 60_000_000)
     with pytest.raises(TooLargeError, match="unpacks to 60000000 bytes"):
+        read_table(out.getvalue(), Format())
+
+
+def test_a_workbook_of_millions_of_texts_is_refused_before_they_are_read() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/workbook.xml", "")
+        archive.writestr("xl/sharedStrings.xml", b"<si><t>a</t></si>" * 4_000_000)
+        archive.writestr("xl/media/picture.png", random.Random(1).randbytes(500_000), zipfile.ZIP_STORED)
+    with pytest.raises(TooLargeError, match=r"'xl/sharedStrings.xml' of the workbook unpacks to 68000000 bytes.*save the sheet as CSV"):
         read_table(out.getvalue(), Format())
 
 

@@ -37,7 +37,10 @@ async def try_out(request: web.Request) -> web.Response:
 
 
 async def simulate_report(writer: Writer, context: Context, plain: bytes, content_type: str, told: ReceivedReport, *, now: int) -> Trial:
-    """What this report would do; the page asks through this too. Raises as taking it does."""
+    """What this report would do; the page asks through this too. Raises as taking it does.
+
+    In the writer's turn: it is written as any other, and taken back; nothing else may be decided meanwhile.
+    """
     return await writer.run(lambda connection: try_report(connection, context, plain, content_type, told, now=now))
 
 
