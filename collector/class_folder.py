@@ -13,8 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from collector.configuration_note import note_documents
+from collector.configuration_note import RULES, note_documents
 from collector.document_folder import DocumentFolder
+from collector.reconcile.rules_version import classes_version
 from collector.store.class_use import keep_classes
 from muster.clock import Clock
 from muster.model.ci_class import SHIPPED_CLASSES, ClassCatalogue, make_catalogue
@@ -40,7 +41,7 @@ def make_class_folder(folder: Path, classes: ClassCatalogue, run: Run, clock: Cl
             classes.take_over(new)
 
         await run(put_in_force)
-        await note_documents(run, "classes", texts, clock.now_ms())
+        await note_documents(run, "classes", texts, clock.now_ms(), more={RULES: classes_version(new)})
 
     return DocumentFolder("classes", folder, apply, suffixes=SUFFIXES)
 

@@ -139,7 +139,7 @@ class _Collector:
         liveness = Liveness(self._writer, self._clock)
         await liveness.beat()
         await check_at_start(self._writer.run, self._classes)
-        await note_start(self._writer.run, self._settings, self._clock.now_ms())
+        await note_start(self._writer.run, self._settings, self._classes, self._clock.now_ms())
         await self._load_folders()
         ground = Ground(
             settings=self._settings,

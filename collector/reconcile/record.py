@@ -182,7 +182,7 @@ class LinkEvidence(Struct, frozen=True, kw_only=True):
     """Why a record belongs to its CI, complete enough to be explained for ever.
 
     `rule`: a rung, or `first_seen` (nothing found), `native_key`, `must_link`, `person`. `with_source` and `with_ref`: the
-    record (or `recorded`) that the rung matched.
+    record (or `recorded`) that the rung matched. `rules_version`: of the rules that were in force (`rules_version.py`).
     """
 
     rule: str
@@ -193,6 +193,7 @@ class LinkEvidence(Struct, frozen=True, kw_only=True):
     identifiers_ignored: tuple[IgnoredIdentifier, ...] = ()
     candidates_rejected: tuple[RejectedCandidate, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
+    rules_version: str = ""
 
 
 class Link(Struct, frozen=True):

@@ -65,7 +65,7 @@ def try_rules(live: Database, in_force: Context, changed: Context, *, now: int, 
         window = find_window(connection, since)
     with open_scratch() as before, open_scratch() as after:
         passes = [
-            _Pass(live, scratch, context, now=now, progress=_Half(progress, place))
+            Pass(live, scratch, context, now=now, progress=_Half(progress, place))
             for place, (scratch, context) in enumerate(((before, in_force), (after, changed)))
         ]
         for each in passes:
@@ -85,7 +85,7 @@ class _Half:
         self._progress(stage, done + self._place * total, 2 * total)
 
 
-class _Pass:
+class Pass:
     """One replay of `live` by the rules of `context` into `scratch`, an empty store."""
 
     def __init__(self, live: Database, scratch: Database, context: Context, *, now: int, progress: Progress) -> None:

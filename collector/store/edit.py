@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from sqlalchemy import Connection, insert
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, insert
 from collector.reconcile.authorise import PolicySet
 from collector.reconcile.ladder import closing_kinds, key_kinds, suggesting_kinds
 from collector.reconcile.record import SourceKey
+from collector.reconcile.rules_version import classes_version, settings_version
 from collector.reconcile.settings import Settings
 from collector.store.ci import next_number
 from collector.store.content import encode
@@ -45,6 +47,15 @@ class Context:
     def item_cache(self) -> ItemCache:
         """Of these classes: with others, items are judged anew."""
         return self.catalogue.derive(_make_item_cache)
+
+    @property
+    def rules_version(self) -> str:
+        """Of the rules that identify, as links keep it."""
+        return f"{self.catalogue.derive(classes_version)}.{self._settings_version}"
+
+    @cached_property
+    def _settings_version(self) -> str:
+        return settings_version(self.settings)
 
     @property
     def key_kinds(self) -> frozenset[str]:

@@ -114,6 +114,7 @@ def _update(edit: Edit, part: Part, known: StoredCi, linked: Linked) -> None:
 
 def _save_links(edit: Edit, links: Sequence[tuple[RecordView, LinkEvidence, str]], seeds: Collection[int], linked: Linked) -> None:
     rows: list[dict[str, Any]] = []
+    version = edit.context.rules_version
     for view, evidence, ci_id in links:
         is_moved = view.ci_id != ci_id
         if not is_moved and (view.id not in seeds or view.linked_by == "person"):
@@ -124,7 +125,7 @@ def _save_links(edit: Edit, links: Sequence[tuple[RecordView, LinkEvidence, str]
                 "ci_id": ci_id,
                 "link_rule": evidence.rule,
                 "link_made_by": "engine",
-                "link_evidence": msgspec.msgpack.encode(evidence),
+                "link_evidence": msgspec.msgpack.encode(msgspec.structs.replace(evidence, rules_version=version)),
                 "linked_at": edit.now,
             }
         )

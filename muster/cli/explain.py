@@ -119,6 +119,8 @@ def _say_links(links: list[dict[str, Any]]) -> Lines:
         flags = "".join(f", {word}" for word, holds in (("stale", not link["is_fresh"]), ("gone", link["is_absent"])) if holds)
         yield f"record {_source(link['source'])} {link['ref']}{flags}"
         yield from (f"  {sentence}" for sentence in link["explanation"].splitlines())
+        if link["evidence"].get("rules_version"):
+            yield f"  by the rules of version {link['evidence']['rules_version']}"
 
 
 def _say_fact(fact: Mapping[str, Any]) -> Lines:

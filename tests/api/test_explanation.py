@@ -27,6 +27,14 @@ def test_ci_and_its_difference_explain_themselves(engine: Served) -> None:
     assert "not ours" in decided
 
 
+def test_a_link_names_the_version_of_its_rules_and_the_audit_trail_when_they_came_into_force(engine: Served) -> None:
+    assert engine.report(make_server("why-4")).status == 200
+    (ci,) = engine.get("/v1/cis?query=why-4")["items"]
+    (link,) = engine.get(f"/v1/cis/{ci['id']}/explanation")["links"]
+    noted = [each["detail"]["added"] for each in engine.get("/v1/audit?action=configuration_changed")["items"] if each["subject"] == "classes"]
+    assert link["evidence"]["rules_version"].partition(".")[0] == noted[-1]["rules of all classes"]
+
+
 def test_one_attribute_is_explained_alone_and_an_unknown_one_is_not_found(engine: Served) -> None:
     assert engine.report(make_server("why-2", vendor="V", model="M")).status == 200
     (ci,) = engine.get("/v1/cis?query=why-2")["items"]

@@ -13,9 +13,10 @@ from sqlalchemy import func, select
 
 from collector.simulation.case_format import CaseFile, Step
 from collector.simulation.course import Course
-from collector.simulation.replay import Replay
+from collector.simulation.replay import Pass
 from collector.simulation.state import render_state
 from collector.store.engine import Database
+from collector.store.replay_source import find_window
 from collector.store.schema import ci, link_past, source_record
 from collector.store.scratch import open_scratch
 from collector.store.whole_state import load_whole_state
@@ -145,7 +146,9 @@ def test_replay_of_all_reports_is_the_live_state(open_store: OpenStore, told: li
         course = Course(to_case(told), live)
         course.run()
         with open_scratch() as scratch:
-            Replay(live, scratch, course.context, now=course.now_ms(), days=30, progress=lambda *_: None).run()
+            with live.connect() as connection:
+                window = find_window(connection, 0)
+            Pass(live, scratch, course.context, now=course.now_ms(), progress=lambda *_: None).run(window, 0)
             with scratch.connect() as connection:
                 replayed = render_state(load_whole_state(connection))
         with live.connect() as connection:

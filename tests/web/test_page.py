@@ -127,7 +127,7 @@ def test_list_begins_with_hosts_and_shows_parts_when_asked(pages: PageServer, vi
 def test_charts_become_interactive_with_the_same_lines(pages: PageServer, visit: Callable[..., Watched]) -> None:
     watched = visit()
     watched.open(fill("/cis/{web}/metrics", pages))
-    watched.page.wait_for_selector("[data-chart] .uplot")
+    watched.page.locator(".uplot .u-legend").nth(watched.page.locator("svg.chart").count() - 1).wait_for(state="attached")
     drawn = watched.page.eval_on_selector_all("svg.chart", "all => all.map((each) => each.querySelectorAll('path').length)")
     live = watched.page.eval_on_selector_all(".uplot .u-legend", "all => all.map((each) => each.querySelectorAll('.u-series').length - 1)")
     assert live == drawn
